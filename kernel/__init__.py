@@ -1,0 +1,1 @@
+"""Vocabulary shared by every service; imports none of them."""

@@ -1,0 +1,2 @@
+drop table consumed_events;
+drop table outbox;

@@ -1,0 +1,52 @@
+import asyncio
+
+import pytest
+
+from kernel.database import Database, migrate
+from kernel.errors import ShipoffError
+
+
+async def test_migrations_apply_once_and_roll_back_to_nothing(database_url: str) -> None:
+    assert migrate(database_url, "orchestrator") >= 2
+    assert migrate(database_url, "orchestrator") == 0
+
+
+async def test_a_transaction_that_raises_leaves_nothing(database: Database) -> None:
+    async def half_done() -> None:
+        async with database.transaction() as tx:
+            await tx.execute("insert into consumed_events (id) values ('evt_1')")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await half_done()
+    assert await database.fetchval("select count(*) from consumed_events") == 0
+
+
+async def test_json_columns_are_values(database: Database) -> None:
+    await database.execute("insert into outbox (stream, envelope, beside) values ('s', 'x', $1)", [["SET", "a", "ü"]])
+    assert await database.fetchval("select beside from outbox") == [["SET", "a", "ü"]]
+
+
+async def test_a_server_that_is_away_is_a_retryable_error() -> None:
+    with pytest.raises(ShipoffError) as caught:
+        await Database.connect("postgresql://nobody:x@127.0.0.1:9/none", wait_s=0.0)
+    assert caught.value.code == "DATABASE_UNAVAILABLE"
+    assert caught.value.retryable
+
+
+async def test_a_pool_survives_the_loss_of_its_connections(database: Database) -> None:
+    name = await database.fetchval("select current_database()")
+    with pytest.raises(ShipoffError):
+        await asyncio.gather(
+            *(
+                database.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+                for _ in range(2)
+            )
+        )
+    for _ in range(20):
+        try:
+            await database.ping()
+            return
+        except ShipoffError:
+            await asyncio.sleep(0.05)
+    pytest.fail("the pool did not recover")

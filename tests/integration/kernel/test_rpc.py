@@ -1,0 +1,126 @@
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from kernel import tasks
+from kernel.errors import NOT_FOUND, ShipoffError
+from kernel.rpc import RpcClient, RpcServer
+from kernel.telemetry import request_id
+from proto.auth.v1 import auth_pb2 as auth
+from proto.auth.v1.auth_pb2_grpc import AuthServicer, AuthStub, add_AuthServicer_to_server
+from proto.logsink.v1 import logsink_pb2 as logs
+from proto.logsink.v1.logsink_pb2_grpc import LogsServicer, LogsStub, add_LogsServicer_to_server
+
+TOKEN = "the service token"
+
+
+class Tokens(AuthServicer):
+    async def CheckToken(self, request: auth.CheckTokenRequest, context: Any) -> auth.CheckTokenResponse:  # noqa: N802
+        if request.token == "unknown":
+            raise NOT_FOUND("nobody has it", hint="make one")
+        if request.token == "bug":
+            raise ValueError("secret detail")
+        if request.token == "slow":
+            await asyncio.sleep(30)
+        return auth.CheckTokenResponse(token_id=request_id.get())
+
+
+class Lines(LogsServicer):
+    async def Read(self, request: logs.ReadRequest, context: Any) -> AsyncIterator[logs.Line]:  # noqa: N802
+        for number in range(3):
+            yield logs.Line(text=str(number))
+        raise NOT_FOUND("no more")
+
+
+@pytest.fixture
+async def address() -> AsyncIterator[str]:
+    server = RpcServer("127.0.0.1:0", TOKEN)
+    server.add(add_AuthServicer_to_server, Tokens())  # type: ignore[abstract]  # the other calls answer UNIMPLEMENTED
+    server.add(add_LogsServicer_to_server, Lines())  # type: ignore[abstract]
+    yield f"127.0.0.1:{await server.start()}"
+    await server.stop(0)
+
+
+async def ask(address: str, token: str, service_token: str = TOKEN, timeout: float = 5) -> auth.CheckTokenResponse:
+    client = RpcClient(address, service_token)
+    try:
+        answer: auth.CheckTokenResponse = await client.stub(AuthStub).CheckToken(
+            auth.CheckTokenRequest(token=token), timeout=timeout
+        )
+        return answer
+    finally:
+        await client.close()
+
+
+async def test_the_request_id_travels(address: str) -> None:
+    request_id.set("req_1")
+    assert (await ask(address, "x")).token_id == "req_1"
+
+
+async def test_an_error_keeps_its_fields_across_the_wire(address: str) -> None:
+    with pytest.raises(ShipoffError) as caught:
+        await ask(address, "unknown")
+    error = caught.value
+    assert (error.code, error.detail, error.hint, error.status) == ("NOT_FOUND", "nobody has it", "make one", 404)
+
+
+async def test_a_bug_is_internal_and_shows_nothing(address: str) -> None:
+    with pytest.raises(ShipoffError) as caught:
+        await ask(address, "bug")
+    assert caught.value.code == "INTERNAL"
+    assert "secret" not in str(caught.value)
+
+
+async def test_a_wrong_service_token_is_refused(address: str) -> None:
+    with pytest.raises(ShipoffError) as caught:
+        await ask(address, "x", "wrong")
+    assert caught.value.code == "SERVICE_TOKEN_INVALID"
+
+
+async def test_a_deadline_ends_a_slow_call(address: str) -> None:
+    with pytest.raises(ShipoffError) as caught:
+        await ask(address, "slow", timeout=0.2)
+    assert caught.value.code == "DEADLINE_EXCEEDED"
+
+
+async def test_a_stream_gives_what_it_has_and_then_its_error(address: str) -> None:
+    client = RpcClient(address, TOKEN)
+    seen: list[str] = []
+
+    async def read() -> None:
+        async for line in client.stub(LogsStub).Read(logs.ReadRequest()):
+            seen.append(line.text)  # noqa: PERF401 - what came before the error counts
+
+    with pytest.raises(ShipoffError) as caught:
+        await read()
+    await client.close()
+    assert (seen, caught.value.code) == (["0", "1", "2"], "NOT_FOUND")
+
+
+async def test_a_read_waits_for_a_server_that_comes_back(unused_tcp_port: int) -> None:
+    client = RpcClient(f"127.0.0.1:{unused_tcp_port}", TOKEN)
+
+    async def ask_patiently() -> auth.CheckTokenResponse:
+        return await client.stub(AuthStub).CheckToken(auth.CheckTokenRequest(token="x"), timeout=10)
+
+    asking = tasks.spawn(ask_patiently(), "asks")
+    await asyncio.sleep(0.2)
+    server = RpcServer(f"127.0.0.1:{unused_tcp_port}", TOKEN)
+    server.add(add_AuthServicer_to_server, Tokens())  # type: ignore[abstract]  # the other calls answer UNIMPLEMENTED
+    await server.start()
+    assert await asking is not None
+    await client.close()
+    await server.stop(0)
+
+
+async def test_a_server_that_is_away_is_a_retryable_error(unused_tcp_port: int) -> None:
+    with pytest.raises(ShipoffError) as caught:
+        await ask(f"127.0.0.1:{unused_tcp_port}", "x", timeout=0.3)
+    assert caught.value.retryable
+
+
+async def test_a_taken_address_is_named(address: str) -> None:
+    with pytest.raises(ShipoffError, match=address):
+        await RpcServer(address, TOKEN).start()
