@@ -1,0 +1,1 @@
+"""The log service: receives, stores, searches and follows what builds and apps print."""

@@ -1,0 +1,3 @@
+drop table blocks;
+drop table appends;
+drop table projects;

@@ -1,0 +1,1 @@
+"""Answers questions about lines: from the store, and on into what is being written."""

@@ -1,0 +1,1 @@
+"""Where lines are kept: the interface, and Postgres behind it."""

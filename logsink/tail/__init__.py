@@ -1,0 +1,1 @@
+"""Live views: what is stored now reaches those who watch, without a way through the database."""
