@@ -1,0 +1,1 @@
+"""The door of the control plane: REST and git over HTTP."""

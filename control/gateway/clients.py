@@ -1,0 +1,64 @@
+"""The gateway's channels to the other services."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from control.gateway.settings import GatewaySettings
+from kernel.errors import ShipoffError
+from kernel.rpc import RpcClient
+from proto.auth.v1 import auth_pb2
+from proto.auth.v1.auth_pb2_grpc import AuthStub
+from proto.logsink.v1.logsink_pb2_grpc import LogsStub
+from proto.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorStub
+from proto.projects.v1 import projects_pb2
+from proto.projects.v1.projects_pb2_grpc import ProjectsStub
+
+# A deployment's id is chosen by the caller, so sending the request twice makes one deployment.
+REPEATABLE = frozenset({"CreateDeployment"})
+PROBE_S = 2.0
+
+
+class Clients:
+    """One channel a service; they connect when first used."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        token = settings.service_token
+        auth = RpcClient(settings.auth_address, token)
+        projects = RpcClient(settings.projects_address, token, idempotent=REPEATABLE)
+        orchestrator = RpcClient(settings.orchestrator_address, token)
+        logs = RpcClient(settings.logsink_address, token)
+        self._channels = [auth, projects, orchestrator, logs]
+        self.auth = auth.stub(AuthStub)
+        self.projects = projects.stub(ProjectsStub)
+        self.orchestrator = orchestrator.stub(OrchestratorStub)
+        self.logs = logs.stub(LogsStub)
+
+    async def missing(self) -> str:
+        """Which service that every request needs does not answer, or ""."""
+        try:
+            await self._expect("TOKEN_INVALID", self.auth.CheckToken(auth_pb2.CheckTokenRequest(), timeout=PROBE_S))
+            project = projects_pb2.GetProjectRequest()
+            await self._expect("PROJECT_NOT_FOUND", self.projects.GetProject(project, timeout=PROBE_S))
+        except ShipoffError as error:
+            return str(error)
+        return ""
+
+    @staticmethod
+    async def _expect(code: str, call: object) -> None:
+        try:
+            await call  # type: ignore[misc]  # a call of a stub, awaited here so that its refusal is seen as an answer
+        except ShipoffError as error:
+            if error.code != code:
+                raise
+
+    async def close(self) -> None:
+        """Closes all channels."""
+        for channel in self._channels:
+            await channel.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

@@ -1,0 +1,1 @@
+"""git over HTTP: bare repositories, git's own CGI, and pushes that wait for their deployment."""

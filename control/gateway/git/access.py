@@ -1,0 +1,82 @@
+"""Who may do what over git: HTTP Basic (RFC 7617) with an API token as the password."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from control.gateway.clients import Clients
+from kernel.errors import UNAUTHENTICATED, define
+from proto.auth.v1 import auth_pb2
+from proto.projects.v1 import projects_pb2
+
+GIT_TOKEN_MISSING = define(
+    "GIT_TOKEN_MISSING",
+    source="client",
+    status=401,
+    hint="the user name does not matter and the password is an API token, such as shipoff login keeps",
+)
+GIT_READ_ONLY = define("GIT_READ_ONLY", source="client", status=403, hint="push with the token of an account")
+
+Service = Literal["git-upload-pack", "git-receive-pack"]
+SERVICE_USER: Final = "shipoff-service"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a request may touch.
+
+    Attributes:
+        project: the only one.
+        account_id: who asks; empty for the platform itself.
+    """
+
+    project: projects_pb2.Project
+    account_id: str
+
+    @property
+    def trusted(self) -> bool:
+        """Whether this is the platform itself."""
+        return not self.account_id
+
+
+async def admit(clients: Clients, service_token: str, authorization: str, project: str, service: Service) -> Grant:
+    """Checks the token first and then the project, so that nobody learns names without a token.
+
+    Args:
+        clients: of the services that know.
+        service_token: the platform's own.
+        authorization: the request's header.
+        project: name or id, from the path.
+        service: what is asked for.
+
+    Raises:
+        ShipoffError: GIT_TOKEN_MISSING, TOKEN_INVALID, GIT_READ_ONLY or PROJECT_NOT_FOUND.
+    """
+    user, password = _credentials(authorization)
+    account_id = ""
+    if user == SERVICE_USER:
+        if not hmac.compare_digest(password.encode(), service_token.encode()):
+            raise UNAUTHENTICATED("the service token is not valid")
+        if service == "git-receive-pack":
+            raise GIT_READ_ONLY("the platform's own token fetches and never pushes")
+    else:
+        checked = await clients.auth.CheckToken(auth_pb2.CheckTokenRequest(token=password))
+        account_id = checked.account.id
+    wanted = projects_pb2.GetProjectRequest(project=project, account_id=account_id)
+    return Grant(await clients.projects.GetProject(wanted), account_id)
+
+
+def _credentials(authorization: str) -> tuple[str, str]:
+    scheme, _, encoded = authorization.partition(" ")
+    try:
+        if scheme.lower() == "basic":
+            user, colon, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+            if colon:
+                return user, password
+    except (binascii.Error, UnicodeDecodeError):
+        pass  # answered like a missing token: the reader's next step is the same
+    raise GIT_TOKEN_MISSING("git needs an API token")

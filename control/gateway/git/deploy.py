@@ -1,0 +1,149 @@
+"""B1: what becomes of a push. The production branch, and refs/deploy/production, become deployments; the push waits.
+
+A branch always names what it last brought live: it moves when its deployment is LIVE and stays where it is when that
+fails, so pushing the same commit again builds again. The commit itself is kept under refs/deployments (or refs/uploads
+for `shipoff deploy`, which moves no branch) from before the deployment is asked for.
+
+The gateway moves the branch itself, and not git receive-pack through the hook's `option fall-through`: it must move
+too when the person who pushed pressed Ctrl-C, and when another push went live while this one waited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from control.gateway.clients import Clients
+from control.gateway.git import story
+from control.gateway.git.access import Grant
+from control.gateway.git.command import Git
+from control.gateway.git.config import DEPLOY, DEPLOYMENTS, UPLOADS
+from control.gateway.git.narrate import Narrator
+from control.gateway.live.watch import Step
+from kernel import ids
+from kernel.deployments import State
+from kernel.errors import ShipoffError
+from proto.projects.v1 import projects_pb2
+
+log = logging.getLogger(__name__)
+
+PRODUCTION: Final = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One ref of a push: what it names, and what it is to name; an id of zeros stands for nothing."""
+
+    old: str
+    new: str
+    ref: str
+
+    @property
+    def deletes(self) -> bool:
+        """Whether the ref is to go."""
+        return not self.new.strip("0")
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A push that was admitted."""
+
+    grant: Grant
+    repository: Path
+
+
+class Speaker(Protocol):
+    """Who hears of it: the person (`say`) and git (`report`)."""
+
+    async def say(self, text: str) -> None:
+        """A line for the person who pushes."""
+
+    async def report(self, line: str) -> None:
+        """A line for git."""
+
+
+class Deployer:
+    """Decides on each ref of a push.
+
+    Args:
+        clients: of the other services.
+        git: to keep commits and move branches.
+        narrator: tells the person how the deployment gets on.
+        wait_s: how long a push waits for its deployment.
+    """
+
+    def __init__(self, clients: Clients, git: Git, narrator: Narrator, wait_s: float) -> None:
+        self._clients, self._git, self._narrator, self._wait_s = clients, git, narrator, wait_s
+
+    async def run(self, push: Push, commands: list[Command], speaker: Speaker) -> None:
+        """Answers every command; those that wait for a deployment come last."""
+        branch = f"refs/heads/{push.grant.project.production_branch}"
+        deploys = [command for command in commands if command.ref in (branch, f"{DEPLOY}/{PRODUCTION}")]
+        for command in commands:
+            if command not in deploys:
+                await _pass(command, branch, speaker)
+        for command in deploys:
+            verdict = await self._verdict(push, command, speaker)
+            await speaker.report(f"ng {command.ref} {verdict}" if verdict else f"ok {command.ref}")
+
+    async def _verdict(self, push: Push, command: Command, speaker: Speaker) -> str:
+        """Why the ref is refused, or "" when its deployment is live."""
+        if command.deletes:
+            return "the production branch cannot be deleted"
+        try:
+            async with asyncio.timeout(self._wait_s):
+                deployment = await self._request(push, command)
+                step = await self._narrator.narrate(push.grant.project, deployment, speaker.say)
+                return await self._conclude(push, command, deployment, step)
+        except TimeoutError:
+            for line in story.out_of_time(push.grant.project.name, self._wait_s):
+                await speaker.say(line)
+            return "no answer in time"
+        except ShipoffError as error:
+            log.warning("a push to %s ends without a deployment: %s", push.grant.project.name, error)
+            for line in story.refused(error):
+                await speaker.say(line)
+            return f"deployment failed: {error.code}"
+
+    async def _request(self, push: Push, command: Command) -> projects_pb2.Deployment:
+        """Keeps the commit, then asks for its deployment."""
+        uploaded = command.ref.startswith(DEPLOY)
+        deployment_id = ids.new("dep")
+        ref = f"{UPLOADS if uploaded else DEPLOYMENTS}/{deployment_id}"
+        # `^{commit}` refuses what is no commit; the ref keeps it from being lost and lets it be fetched
+        subject, _ = await asyncio.gather(
+            self._git.run(push.repository, "log", "-1", "--format=%s", f"{command.new}^{{commit}}"),
+            self._git.run(push.repository, "update-ref", ref, command.new),
+        )
+        request = projects_pb2.CreateDeploymentRequest(
+            deployment_id=deployment_id,
+            project_id=push.grant.project.id,
+            environment=PRODUCTION,
+            commit=command.new,
+            ref=ref,
+            message=subject[:1000],
+            actor_id=push.grant.account_id,
+        )
+        return await self._clients.projects.CreateDeployment(request)
+
+    async def _conclude(self, push: Push, command: Command, deployment: projects_pb2.Deployment, step: Step) -> str:
+        if step.state not in (State.LIVE, State.INACTIVE):  # INACTIVE was live, and something newer is by now
+            return story.verdict(step)
+        if step.state is State.LIVE and deployment.ref.startswith(DEPLOYMENTS):
+            await self._git.run(push.repository, "update-ref", command.ref, deployment.commit)
+        return ""
+
+
+async def _pass(command: Command, branch: str, speaker: Speaker) -> None:
+    """Refs that no deployment depends on: git handles them."""
+    if command.ref.startswith(f"{DEPLOY}/"):
+        await speaker.report(f"ng {command.ref} there is no such environment; push {DEPLOY}/{PRODUCTION}")
+        return
+    if not command.deletes:
+        name = command.ref.removeprefix("refs/heads/")
+        await speaker.say(f"{name}: stored, not deployed (only {branch.removeprefix('refs/heads/')} is)")
+    await speaker.report(f"ok {command.ref}")
+    await speaker.report("option fall-through")

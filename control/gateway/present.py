@@ -1,0 +1,110 @@
+"""How the API shows things: messages of the services as JSON values."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from control.gateway.live.watch import Step
+from control.gateway.settings import GatewaySettings
+from kernel.deployments import State
+from proto.auth.v1 import auth_pb2
+from proto.logsink.v1 import logsink_pb2
+from proto.orchestrator.v1 import orchestrator_pb2
+from proto.projects.v1 import projects_pb2
+
+Json = dict[str, Any]
+BUILD = ("framework", "root_dir", "install_command", "build_command", "run_command", "output_dir", "health_path")
+
+
+def account(message: auth_pb2.Account) -> Json:
+    """Who I am."""
+    return {"id": message.id, "email": message.email, "name": message.name}
+
+
+def project(message: projects_pb2.Project, settings: GatewaySettings) -> Json:
+    """A project, with where it is served once it is, and where to push."""
+    live = message.live_deployment_id
+    return {
+        "id": message.id,
+        "name": message.name,
+        **{field: getattr(message.build, field) for field in BUILD},
+        "production_branch": message.production_branch,
+        "live_deployment_id": live or None,
+        "url": settings.apps_url.format(project=message.name) if live else None,
+        "git_url": f"{settings.public_url.rstrip('/')}/git/{message.name}.git",
+        "created_at": _time(message.created_at_ms),
+    }
+
+
+def env(message: projects_pb2.ListEnvResponse) -> Json:
+    """Variables in clear: whoever may set them may read them."""
+    return {
+        "env": [{"name": one.name, "value": one.value, "updated_at": _time(one.updated_at_ms)} for one in message.vars]
+    }
+
+
+def deployment(message: projects_pb2.Deployment) -> Json:
+    """A deployment; `failure` says what went wrong, and is null unless it FAILED."""
+    failure = {
+        "stage": message.stage,
+        "reason": message.reason,
+        "hint": message.hint,
+        "exit_status": message.exit_status,
+    }
+    return {
+        "id": message.id,
+        "project_id": message.project_id,
+        "environment": message.environment,
+        "state": message.state,
+        "stage": message.stage or None,
+        "failure": failure if message.state == State.FAILED else None,
+        "commit": message.commit,
+        "message": message.message,
+        "url": message.url or None,
+        "release_id": message.release_id or None,
+        "timings_ms": dict(message.timings_ms),
+        "created_at": _time(message.created_at_ms),
+        "updated_at": _time(message.updated_at_ms),
+    }
+
+
+def step(deployment_id: str, seen: Step) -> Json:
+    """A step of a deployment, as it happens."""
+    failure = {"stage": seen.stage, "reason": seen.reason, "hint": seen.hint, "exit_status": seen.exit_status}
+    return {
+        "deployment_id": deployment_id,
+        "state": seen.state,
+        "stage": seen.stage or None,
+        "failure": {**failure, "detail": seen.detail} if seen.state is State.FAILED else None,
+        "url": seen.url or None,
+        "answered": seen.answered,
+    }
+
+
+def instance(message: orchestrator_pb2.Instance) -> Json:
+    """A running (or lately ended) copy of a release. Its address is the platform's own affair."""
+    return {
+        "id": message.id,
+        "release_id": message.release_id,
+        "state": message.state,
+        "exit_status": message.exit_status,
+        "started_at": _time(message.started_at_ms),
+    }
+
+
+def line(message: logsink_pb2.Line) -> Json:
+    """A log line; `offset` resumes a read after it."""
+    return {
+        "at": datetime.fromtimestamp(message.at_ns / 1e9, UTC).isoformat(timespec="milliseconds"),
+        "deployment_id": message.deployment_id or None,
+        "instance_id": message.instance_id or None,
+        "source": message.source,
+        "stream": message.stream,
+        "text": message.text,
+        "offset": message.offset,
+    }
+
+
+def _time(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,93 @@
+"""Errors as answers: problem+json (RFC 9457) for the API, plain text for git, both with the platform's code."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+import orjson
+from aiohttp import web
+from pydantic import ValidationError
+
+from kernel.errors import INTERNAL, NOT_FOUND, ShipoffError, define
+from kernel.telemetry import request_id
+
+log = logging.getLogger(__name__)
+
+METHOD_NOT_ALLOWED = define(
+    "METHOD_NOT_ALLOWED", source="client", status=405, hint="the header Allow names the methods"
+)
+BODY_TOO_LARGE = define("BODY_TOO_LARGE", source="client", status=413, hint="send less in one request")
+BODY_INVALID = define("BODY_INVALID", source="client", status=422, hint="correct the fields named in errors")
+REQUEST_INVALID = define("REQUEST_INVALID", source="client", status=400)
+REQUEST_TIMEOUT = define("REQUEST_TIMEOUT", source="platform", status=504, retryable=True, hint="try again in a moment")
+
+JSON: Final = "application/problem+json"
+TYPE: Final = "urn:shipoff:error:"  # https://www.rfc-editor.org/rfc/rfc9457#section-3.1.1 asks for a URI
+
+
+class InvalidFieldsError(ShipoffError):
+    """A body with several things wrong, each named.
+
+    Attributes:
+        errors: `{"field": "env.PORT", "message": "…"}`, all of them at once.
+    """
+
+    def __init__(self, error: ValidationError) -> None:
+        self.errors = [
+            {"field": ".".join(str(part) for part in item["loc"]), "message": item["msg"]} for item in error.errors()
+        ]
+        named = "; ".join(f"{item['field'] or 'body'}: {item['message']}" for item in self.errors[:5])
+        kind = BODY_INVALID(named)
+        super().__init__(
+            kind.code, kind.detail, source=kind.source, retryable=False, status=kind.status, hint=kind.hint
+        )
+
+
+def translate(error: Exception) -> ShipoffError:
+    """The platform's error for whatever a handler raised; what nobody foresaw is logged and becomes INTERNAL."""
+    match error:
+        case ShipoffError():
+            return error
+        case web.HTTPNotFound():
+            return NOT_FOUND("there is nothing at this address", hint="GET / says where the API is")
+        case web.HTTPMethodNotAllowed():
+            return METHOD_NOT_ALLOWED(f"{error.method} is not possible here")
+        case web.HTTPRequestEntityTooLarge():
+            return BODY_TOO_LARGE("the request's body is too large")
+        case web.HTTPException():
+            return REQUEST_INVALID(error.reason)
+        case TimeoutError():
+            return REQUEST_TIMEOUT("the request took too long")
+    log.error("a request failed", exc_info=error)
+    return INTERNAL("the platform failed on this request")
+
+
+def as_problem(error: ShipoffError) -> web.Response:
+    """RFC 9457: type, title, status, detail; beside them code, hint, request_id and errors."""
+    body: dict[str, Any] = {
+        "type": TYPE + error.code,
+        "title": error.code.replace("_", " ").capitalize(),
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "hint": error.hint,
+        "retryable": error.retryable,
+        "request_id": request_id.get(),
+    }
+    if isinstance(error, InvalidFieldsError):
+        body["errors"] = error.errors
+    return web.Response(status=error.status, body=orjson.dumps(body), content_type=JSON, headers=_headers(error))
+
+
+def as_text(error: ShipoffError) -> web.Response:
+    """What git prints behind `remote:`."""
+    text = f"{error.detail} [{error.code}]\n" + (f"{error.hint}\n" if error.hint else "")
+    return web.Response(status=error.status, text=text, headers=_headers(error))
+
+
+def _headers(error: ShipoffError) -> dict[str, str]:
+    if error.status == 401:
+        # https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1; git asks for the password when it sees Basic
+        return {"WWW-Authenticate": 'Basic realm="Shipoff: the password is an API token", Bearer'}
+    return {"Retry-After": "2"} if error.status == 503 else {}

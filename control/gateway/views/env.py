@@ -1,0 +1,30 @@
+"""A project's env vars."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from control.gateway import body, present
+from control.gateway.call import Call
+from control.gateway.models import ChangeEnv
+from proto.projects.v1 import projects_pb2
+
+
+async def show(call: Call) -> web.Response:
+    """GET /v1/projects/{project}/env."""
+    project = await call.project()
+    found = await call.parts.clients.projects.ListEnv(projects_pb2.ListEnvRequest(project_id=project.id))
+    return _private(body.answer(present.env(found)))
+
+
+async def change(call: Call) -> web.Response:
+    """PUT /v1/projects/{project}/env: it takes effect with the next deployment."""
+    project = await call.project()
+    wanted = await body.read(call.request, ChangeEnv)
+    request = projects_pb2.SetEnvRequest(project_id=project.id, set=wanted.set, unset=wanted.unset)
+    return _private(body.answer(present.env(await call.parts.clients.projects.SetEnv(request))))
+
+
+def _private(response: web.Response) -> web.Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,1 @@
+"""Projects, their env vars and their deployments."""

@@ -1,0 +1,61 @@
+"""The projects process: `python -m control.projects`."""
+
+from __future__ import annotations
+
+import asyncio
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from control.projects.deployments.lifecycle import Lifecycle
+from control.projects.server import ProjectsServer
+from control.projects.settings import ProjectsSettings
+from kernel.database import Database
+from kernel.errors import ShipoffError
+from kernel.rpc import RpcServer
+from kernel.sealing import Sealer
+from kernel.service import run
+from kernel.streams import Consumer, OutboxRelay, connect
+from kernel.telemetry import AdminDoor
+from proto.projects.v1.projects_pb2_grpc import add_ProjectsServicer_to_server
+
+
+async def main(stop: asyncio.Event) -> None:
+    """Opens database and bus, serves, and closes in the reverse order."""
+    settings = ProjectsSettings.from_process("projects")
+    sealer = Sealer(settings.env_key)
+    database = await Database.connect(settings.database_url, max_size=settings.database_connections)
+    redis = connect(settings.redis_url)
+    relay = OutboxRelay(database, redis)
+    consumer = Consumer(redis, "lifecycle", "projects", settings.consumer, Lifecycle(database).apply)
+    host, _, port = settings.admin.rpartition(":")
+    door = AdminDoor(host, int(port), lambda: _missing(database, redis))
+    server = RpcServer(settings.listen, settings.service_token)
+    server.add(add_ProjectsServicer_to_server, ProjectsServer(database, sealer))
+    try:
+        relay.start()
+        consumer.start()
+        await server.start()
+        await door.start()
+        await stop.wait()
+    finally:
+        await server.stop()
+        await consumer.stop()
+        await relay.stop()
+        await door.stop()
+        await redis.aclose()
+        await database.close()
+
+
+async def _missing(database: Database, redis: Redis) -> str:
+    """What this service lacks to do its work, or ""."""
+    try:
+        await database.ping()
+        await redis.ping()
+    except (ShipoffError, RedisError, OSError) as error:
+        return str(error)
+    return ""
+
+
+if __name__ == "__main__":
+    run("projects", main)

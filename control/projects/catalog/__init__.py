@@ -1,0 +1,1 @@
+"""The catalog of projects: names, owners, and how each is built."""

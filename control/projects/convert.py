@@ -1,0 +1,68 @@
+"""Between the domain's values and the messages of proto/projects/v1."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from control.projects.catalog.rules import BuildSettings
+from control.projects.catalog.service import Project
+from control.projects.deployments.service import Deployment, Request
+from control.projects.env.service import EnvVar
+from proto.projects.v1 import projects_pb2 as pb
+
+
+def build_from(message: pb.BuildSettings) -> BuildSettings:
+    """What a message asks for; "auto" and "" both mean: detect it."""
+    values = {field: getattr(message, field) for field in BuildSettings.__slots__}
+    return BuildSettings(**{**values, "framework": "" if message.framework == "auto" else message.framework})
+
+
+def request_from(message: pb.CreateDeploymentRequest) -> Request:
+    """What a message wants deployed."""
+    return Request(**{field: getattr(message, field) for field in Request.__slots__})
+
+
+def project_to(project: Project) -> pb.Project:
+    """A project as a message."""
+    build = {field: getattr(project.build, field) for field in BuildSettings.__slots__}
+    return pb.Project(
+        id=project.id,
+        name=project.name,
+        account_id=project.account_id,
+        build=pb.BuildSettings(**{**build, "framework": project.build.framework or "auto"}),
+        production_branch=project.production_branch,
+        created_at_ms=_ms(project.created_at),
+        live_deployment_id=project.live_deployment_id,
+    )
+
+
+def env_to(variables: list[EnvVar]) -> pb.ListEnvResponse:
+    """Variables as a message, in clear."""
+    listed = [pb.EnvVar(name=one.name, value=one.value, updated_at_ms=_ms(one.updated_at)) for one in variables]
+    return pb.ListEnvResponse(vars=listed)
+
+
+def deployment_to(deployment: Deployment) -> pb.Deployment:
+    """A deployment as a message."""
+    return pb.Deployment(
+        id=deployment.id,
+        project_id=deployment.project_id,
+        environment=deployment.environment,
+        state=deployment.state,
+        reason=deployment.reason,
+        stage=deployment.stage,
+        hint=deployment.hint,
+        exit_status=deployment.exit_status,
+        commit=deployment.commit_id,
+        ref=deployment.ref,
+        message=deployment.message,
+        url=deployment.url,
+        created_at_ms=_ms(deployment.created_at),
+        updated_at_ms=_ms(deployment.updated_at),
+        timings_ms=deployment.timings_ms,
+        release_id=deployment.release_id,
+    )
+
+
+def _ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

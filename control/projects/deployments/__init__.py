@@ -1,0 +1,1 @@
+"""Deployments: what was asked for, and how far it got."""

@@ -1,0 +1,28 @@
+-- name: insert
+insert into deployments (id, project_id, environment, state, commit_id, ref, message, actor_id)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
+on conflict (id) do nothing
+returning *;
+
+-- name: get
+select * from deployments where id = $1 and ($2 = '' or project_id = $2);
+
+-- name: list
+select * from deployments
+where project_id = $1 and ($2 = '' or id < $2)
+order by id desc
+limit $3;
+
+-- name: move
+-- The compare-and-set: $3 are the states from which $2 may be reached, and $2 itself while the work goes on.
+update deployments
+set state = $2,
+    stage = $4,
+    reason = $5,
+    hint = $6,
+    exit_status = $7,
+    url = coalesce(nullif($8, ''), url),
+    release_id = coalesce(nullif($9, ''), release_id),
+    timings_ms = timings_ms || $10,
+    updated_at = now()
+where id = $1 and state = any($3::text[]);

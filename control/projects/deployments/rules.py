@@ -1,0 +1,37 @@
+"""What a request for a deployment must look like. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from kernel import ids
+from kernel.errors import define
+
+DEPLOYMENT_INVALID = define("DEPLOYMENT_INVALID", source="client", status=422)
+
+MESSAGE_LENGTH: Final = 200  # characters of a commit's first line that are kept
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")  # SHA-1 or SHA-256
+_REF: Final = re.compile(r"refs/[A-Za-z0-9._/-]{1,250}")
+_ENVIRONMENT: Final = re.compile(r"production|preview/.{1,200}")
+
+
+def check_request(deployment_id: str, environment: str, commit: str, ref: str) -> None:
+    """Refuses what the orchestrator could not fetch.
+
+    Raises:
+        ShipoffError: DEPLOYMENT_INVALID.
+    """
+    if not ids.is_id(deployment_id, "dep"):
+        raise DEPLOYMENT_INVALID(f"{deployment_id[:80]!r} is not a deployment id")
+    if not _ENVIRONMENT.fullmatch(environment):
+        raise DEPLOYMENT_INVALID(f"{environment[:80]!r} is not an environment")
+    if not _COMMIT.fullmatch(commit):
+        raise DEPLOYMENT_INVALID(f"{commit[:80]!r} is not a full commit id")
+    if not _REF.fullmatch(ref) or ".." in ref:
+        raise DEPLOYMENT_INVALID(f"{ref[:80]!r} is not a full ref name")
+
+
+def first_line(message: str) -> str:
+    """What of a commit message is kept."""
+    return message.strip().partition("\n")[0][:MESSAGE_LENGTH].replace("\0", "")

@@ -1,0 +1,1 @@
+"""Env vars, encrypted at rest."""

@@ -1,0 +1,74 @@
+"""The gRPC face of projects (proto/projects/v1): turns messages into calls of the domain and back."""
+
+# ruff: noqa: N802 - the methods have the names that the .proto gives them
+from __future__ import annotations
+
+from typing import Any
+
+from control.projects import convert
+from control.projects.catalog.service import Catalog, add
+from control.projects.deployments.service import Deployments
+from control.projects.env.service import Env
+from kernel.database import Database
+from kernel.sealing import Sealer
+from proto.projects.v1 import projects_pb2 as pb
+from proto.projects.v1.projects_pb2_grpc import ProjectsServicer
+
+
+class ProjectsServer(ProjectsServicer):
+    """Answers the calls of projects.proto."""
+
+    def __init__(self, database: Database, sealer: Sealer) -> None:
+        self._database = database
+        self._catalog, self._deployments = Catalog(database), Deployments(database)
+        self._env = Env(database, sealer)
+
+    async def CreateProject(self, request: pb.CreateProjectRequest, context: Any) -> pb.Project:
+        """The project and its first env vars, or neither."""
+        build = convert.build_from(request.build)
+        async with self._database.transaction() as tx:
+            project = await add(tx, request.name, request.account_id, build, request.production_branch)
+            await self._env.change(tx, project.id, request.env, ())
+        return convert.project_to(project)
+
+    async def GetProject(self, request: pb.GetProjectRequest, context: Any) -> pb.Project:
+        """By id or name."""
+        return convert.project_to(await self._catalog.get(request.project, request.account_id))
+
+    async def ListProjects(self, request: pb.ListProjectsRequest, context: Any) -> pb.ListProjectsResponse:
+        """Of one account, or all."""
+        found = await self._catalog.of(request.account_id)
+        return pb.ListProjectsResponse(projects=[convert.project_to(project) for project in found])
+
+    async def SetEnv(self, request: pb.SetEnvRequest, context: Any) -> pb.ListEnvResponse:
+        """All changes or none."""
+        async with self._database.transaction() as tx:
+            changed = await self._env.change(tx, request.project_id, request.set, request.unset)
+        return convert.env_to(changed)
+
+    async def ListEnv(self, request: pb.ListEnvRequest, context: Any) -> pb.ListEnvResponse:
+        """In clear."""
+        return convert.env_to(await self._env.of(request.project_id))
+
+    async def CreateDeployment(self, request: pb.CreateDeploymentRequest, context: Any) -> pb.Deployment:
+        """Row and event together; the same id twice is one deployment."""
+        return convert.deployment_to(await self._deployments.create(convert.request_from(request)))
+
+    async def GetDeployment(self, request: pb.GetDeploymentRequest, context: Any) -> pb.Deployment:
+        """One deployment."""
+        return convert.deployment_to(await self._deployments.get(request.deployment_id, request.project_id))
+
+    async def ListDeployments(self, request: pb.ListDeploymentsRequest, context: Any) -> pb.ListDeploymentsResponse:
+        """Newest first."""
+        found = await self._deployments.recent(request.project_id, request.limit, request.before)
+        return pb.ListDeploymentsResponse(deployments=[convert.deployment_to(one) for one in found])
+
+    async def GetDeploymentSpec(self, request: pb.GetDeploymentRequest, context: Any) -> pb.DeploymentSpec:
+        """All that a build and a release need."""
+        deployment = await self._deployments.get(request.deployment_id, request.project_id)
+        project = await self._catalog.get(deployment.project_id)
+        return pb.DeploymentSpec(
+            deployment=convert.deployment_to(deployment),
+            project=convert.project_to(project),
+            env={variable.name: variable.value for variable in await self._env.of(project.id)},
+        )

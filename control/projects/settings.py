@@ -1,0 +1,31 @@
+"""What the projects service reads from its environment."""
+
+from __future__ import annotations
+
+import platform
+
+from kernel.settings import Settings
+
+
+class ProjectsSettings(Settings):
+    """Settings of the service `projects`.
+
+    Attributes:
+        listen: gRPC, host:port; loopback, because only the platform's own services call it.
+        admin: /healthz, /readyz and /metrics, host:port.
+        database_url: of shipoff_projects, libpq style.
+        database_connections: at most; one is the outbox relay's for good.
+        redis_url: `redis://…` or `unix:///path?password=…`.
+        env_key: encrypts env vars; 32 bytes in base64.
+        service_token: what callers show.
+        consumer: this member's name in the group `projects`; stable across restarts, so that it takes up what it held.
+    """
+
+    listen: str = "127.0.0.1:7002"
+    admin: str = "127.0.0.1:7102"
+    database_url: str
+    database_connections: int = 6
+    redis_url: str
+    env_key: str
+    service_token: str
+    consumer: str = platform.node() or "projects"

@@ -1,0 +1,124 @@
+"""A control plane of real processes on real servers; the orchestrator's part is played by the tests (driver.py)."""
+
+# environ: the services inherit the environment that pytest runs in
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+
+from kernel.database import migrate
+from kernel.rpc import RpcClient
+from proto.auth.v1 import auth_pb2
+from proto.auth.v1.auth_pb2_grpc import AuthStub
+from stack.ports import free_ports
+from tests.integration.control.driver import Driver, Plane
+
+MODULES = {"auth": "control.auth", "projects": "control.projects", "logsink": "logsink", "gateway": "control.gateway"}
+READY_S = 30.0
+
+
+@pytest.fixture(scope="session")
+def plane(servers: object, postgres_url: str, redis_server: str) -> Iterator[Plane]:
+    """The four processes, ready, with an owner and his token."""
+    with tempfile.TemporaryDirectory(prefix="shipoff-control-") as folder:
+        ports = dict(
+            zip([f"{name}.{door}" for name in MODULES for door in ("listen", "admin")], free_ports(8), strict=True)
+        )
+        environment = _environment(Path(folder), ports, redis_server)
+        for name in ("auth", "projects", "logsink"):
+            url = servers.run(_database(postgres_url))  # type: ignore[attr-defined]  # Servers of tests/conftest.py
+            migrate(url, MODULES[name])
+            environment[f"SHIPOFF_{name.upper()}_DATABASE_URL"] = url
+        running = [_start(name, environment, Path(folder)) for name in MODULES]
+        try:
+            for name in MODULES:
+                await_ready(ports[f"{name}.admin"], Path(folder) / f"{name}.log")
+            token = servers.run(_bootstrap(ports["auth.listen"], environment))  # type: ignore[attr-defined]
+            service_token = environment["SHIPOFF_SERVICE_TOKEN"]
+            processes = dict(zip(MODULES, running, strict=True))
+            yield Plane(ports, service_token, token, redis_server, environment, processes)
+        finally:
+            for process in reversed(running):
+                process.terminate()
+            for process in running:
+                process.wait(15)
+
+
+@pytest.fixture
+async def driver(plane: Plane) -> AsyncIterator[Driver]:
+    """Plays the orchestrator for the length of a test."""
+    async with Driver(plane) as playing:
+        yield playing
+
+
+def _environment(folder: Path, ports: dict[str, int], redis_url: str) -> dict[str, str]:
+    addresses = {f"SHIPOFF_{name.upper()}_ADDRESS": f"127.0.0.1:{ports[name + '.listen']}" for name in MODULES}
+    doors = {
+        f"SHIPOFF_{name.upper()}_{door.upper()}": f"127.0.0.1:{ports[f'{name}.{door}']}"
+        for name in MODULES
+        for door in ("listen", "admin")
+    }
+    return {
+        **os.environ,
+        **addresses,
+        **doors,
+        "SHIPOFF_SERVICE_TOKEN": secrets.token_urlsafe(24),
+        "SHIPOFF_PROJECTS_ENV_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "SHIPOFF_REDIS_URL": redis_url,
+        "SHIPOFF_GATEWAY_REPOS_DIR": str(folder / "repos"),
+        "SHIPOFF_GATEWAY_PUBLIC_URL": f"http://127.0.0.1:{ports['gateway.listen']}",
+        "SHIPOFF_GATEWAY_PUSH_BYTES": str(2 * 1024 * 1024),
+        "SHIPOFF_GATEWAY_PUSH_WAIT_S": "8",
+        "SHIPOFF_RUN_DIR": str(folder / "run"),
+        "SHIPOFF_OWNER_PID": str(os.getpid()),
+    }
+
+
+def _start(name: str, environment: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    with (folder / f"{name}.log").open("ab") as log:
+        return subprocess.Popen([sys.executable, "-m", MODULES[name]], env=environment, stdout=log, stderr=log)
+
+
+def await_ready(port: int, log: Path) -> None:
+    """Waits for 200 from /readyz of an admin door."""
+    give_up = time.monotonic() + READY_S
+    while time.monotonic() < give_up:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.05)
+    raise AssertionError(f"not ready: {log.read_text()[-4000:]}")
+
+
+async def _database(postgres_url: str) -> str:
+    name = f"control_{secrets.token_hex(6)}"
+    connection = await asyncpg.connect(postgres_url)
+    try:
+        await connection.execute(f"create database {name} template template0")
+    finally:
+        await connection.close()
+    return urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
+
+
+async def _bootstrap(port: int, environment: dict[str, str]) -> str:
+    client = RpcClient(f"127.0.0.1:{port}", environment["SHIPOFF_SERVICE_TOKEN"])
+    try:
+        answer = await client.stub(AuthStub).Bootstrap(auth_pb2.BootstrapRequest(email="ada@example.org"))
+        assert answer.created
+        return str(answer.token)
+    finally:
+        await client.close()
