@@ -1,0 +1,1 @@
+"""The orchestrator: consumes deployments, builds, releases, runs instances and publishes routes."""

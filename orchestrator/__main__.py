@@ -1,0 +1,115 @@
+"""Wires the orchestrator together; the order of the lines is the order of start, and in reverse that of the stop."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from kernel.database import Database
+from kernel.objects import ObjectStore, StoreSettings
+from kernel.rpc import RpcServer
+from kernel.sealing import Sealer
+from kernel.service import run
+from kernel.streams import Consumer, OutboxRelay, connect
+from kernel.telemetry import AdminDoor
+from orchestrator.acknowledgements import Acknowledgements
+from orchestrator.build.artifact import Artifacts
+from orchestrator.build.fetch import Sources
+from orchestrator.consumer import Intake
+from orchestrator.deployment import Deployer
+from orchestrator.drivers.local.driver import LocalDriver
+from orchestrator.drivers.local.layout import LocalConfig
+from orchestrator.environments import Environments
+from orchestrator.instances import Instances
+from orchestrator.keeper import Keeper
+from orchestrator.logs import LogClient
+from orchestrator.release.drain import Drain
+from orchestrator.routes import RouteTable
+from orchestrator.server import Door
+from orchestrator.settings import OrchestratorSettings
+from orchestrator.snapshot import Snapshot
+from proto.orchestrator.v1.orchestrator_pb2_grpc import add_OrchestratorServicer_to_server
+
+NAME = "orchestrator"
+
+
+async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of start is one list
+    """Runs until `stop` is set."""
+    settings = OrchestratorSettings.from_process(NAME)
+    async with AsyncExitStack() as stack:
+        database = await Database.connect(settings.database_url, max_size=8)
+        stack.push_async_callback(database.close)
+        redis = connect(settings.redis_url)
+        stack.push_async_callback(redis.aclose)
+        store = ObjectStore(StoreSettings.from_process(NAME))
+        stack.push_async_callback(store.close)
+        logs = LogClient(settings.logsink_address, settings.service_token)
+        stack.push_async_callback(logs.close)
+
+        relay = OutboxRelay(database, redis)
+        relay.start()
+        stack.push_async_callback(relay.stop)
+        table = RouteTable()
+        snapshot = Snapshot(database, redis, table)
+        snapshot.start()
+        stack.push_async_callback(snapshot.stop)
+
+        driver = LocalDriver(local_config(settings))
+        await driver.open()
+        stack.push_async_callback(driver.close)
+        artifacts = Artifacts(store, settings.work_dir / "slugs")
+        sources = Sources(settings.gateway_url, settings.service_token)
+        sealer = Sealer(settings.env_key)
+        acknowledgements = Acknowledgements(redis)
+
+        instances = Instances(database, driver, artifacts, logs)
+        await instances.open()
+        stack.push_async_callback(instances.close)
+        drain = Drain(database, table, acknowledgements, instances, settings)
+        keeper = Keeper(database, instances, table, drain, sealer, settings.start_s)
+        keeper.start()
+        stack.push_async_callback(keeper.stop)
+        deployer = Deployer(
+            settings, database, driver, artifacts, sources, table, acknowledgements, keeper, sealer, logs
+        )
+        stack.push_async_callback(deployer.close)
+        environments = Environments(database, deployer.deploy)
+        await environments.resume()
+        stack.push_async_callback(environments.stop)
+        consumer = Consumer(redis, "deployments", NAME, f"{NAME}-1", Intake(database, environments).handle)
+        consumer.start()
+        stack.push_async_callback(consumer.stop)
+
+        server = RpcServer(settings.listen, settings.service_token)
+        server.add(add_OrchestratorServicer_to_server, Door(database))
+        await server.start()
+        stack.push_async_callback(server.stop)
+
+        async def ready() -> str:
+            await database.ping()
+            if not snapshot.settled.is_set():
+                return "the route snapshot is not checked yet"
+            return "" if keeper.settled.is_set() else "what served before is still starting"
+
+        host, _, port = settings.admin.rpartition(":")
+        door = AdminDoor(host, int(port), ready)
+        await door.start()
+        stack.push_async_callback(door.stop)
+        await stop.wait()
+
+
+def local_config(settings: OrchestratorSettings) -> LocalConfig:
+    """The local driver's part of the settings."""
+    return LocalConfig(
+        work_dir=settings.work_dir,
+        run_dir=settings.run_dir,
+        runtimes_dir=Path(settings.runtimes_dir) if settings.runtimes_dir else None,
+        owner_pid=settings.owner_pid,
+        upstream_proxy=settings.https_proxy,
+        egress_allow=tuple(settings.egress_allow.split()),
+    )
+
+
+if __name__ == "__main__":
+    run(NAME, main)

@@ -1,0 +1,1 @@
+"""Builds and instances as sandboxed processes of this machine."""

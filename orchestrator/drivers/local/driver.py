@@ -1,0 +1,103 @@
+"""The local driver: builds and instances as sandboxed processes of this machine, behind the interface of base.py."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+from kernel.tasks import spawn, stop
+from orchestrator.drivers.base import (
+    BuildJob,
+    BuildResult,
+    ExitInfo,
+    InstanceInfo,
+    InstanceSpec,
+    LogLine,
+    LogPage,
+    LogStream,
+    OnLine,
+)
+from orchestrator.drivers.local.builds import LocalBuilds
+from orchestrator.drivers.local.ground import Ground
+from orchestrator.drivers.local.instances import LocalInstances
+from orchestrator.drivers.local.layout import LocalConfig
+from orchestrator.drivers.local.lines import read_log
+from orchestrator.drivers.local.probe import probe
+from orchestrator.drivers.local.slugs import SlugCache
+
+PAGE_LINES: Final = 1000
+EGRESS_CHECK_S: Final = 5.0
+
+
+class LocalDriver:
+    """Implements `Driver` with bubblewrap."""
+
+    def __init__(self, config: LocalConfig) -> None:
+        self._ground = Ground(config)
+        self._slugs = SlugCache(config.slugs)
+        self._builds = LocalBuilds(self._ground)
+        self._instances = LocalInstances(self._ground, self._slugs)
+        self._building: set[asyncio.Task[BuildResult]] = set()
+        self._guard: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        self._ground.prepare()
+        overlay = await probe(self._ground)
+        await self._ground.egress.ensure()
+        await self._instances.open(overlay=overlay)
+        self._guard = spawn(self._keep_egress(), "egress-guard")
+
+    async def close(self) -> None:
+        await stop(self._guard, *self._building)
+        self._instances.close()
+        self._ground.cgroups.forget()
+
+    async def build(self, job: BuildJob, on_line: OnLine) -> BuildResult:
+        task = spawn(self._builds.run(job, on_line), f"build-{job.build_id}")
+        self._building.add(task)
+        try:
+            return await task
+        finally:
+            self._building.discard(task)
+
+    async def start(self, spec: InstanceSpec) -> InstanceInfo:
+        return await self._instances.start(spec)
+
+    async def stop(self, instance_id: str, grace_s: float) -> ExitInfo:
+        return await self._instances.stop(instance_id, grace_s)
+
+    async def connections(self, instance_id: str) -> int:
+        return await asyncio.to_thread(self._instances.connections, instance_id)
+
+    async def remove(self, instance_id: str) -> None:
+        await self._instances.remove(instance_id)
+
+    async def list(self) -> list[InstanceInfo]:
+        return self._instances.all()
+
+    def watch(self) -> AsyncIterator[ExitInfo]:
+        return self._instances.watch()
+
+    async def logs(self, instance_id: str, after: int = 0) -> LogPage:
+        directory = self._instances.directory(instance_id)
+        found, end = await asyncio.to_thread(read_log, directory, after, PAGE_LINES)
+        return LogPage([LogLine(at, _stream(stream), text) for at, stream, text in found], end)
+
+    async def seed(self, project_id: str, slug_digest: str, tree: Path) -> None:
+        uid = self._ground.accounts.uid_of(project_id)
+        await asyncio.to_thread(self._slugs.seed, slug_digest, uid, tree)
+
+    async def prune(self, keep_slugs: set[str]) -> None:
+        await asyncio.to_thread(self._slugs.prune, keep_slugs, self._instances.slugs_in_use())
+
+    async def _keep_egress(self) -> None:
+        """Starts the proxy again when it died: running apps find it where it was."""
+        while True:
+            await asyncio.sleep(EGRESS_CHECK_S)
+            await self._ground.egress.ensure()
+
+
+def _stream(name: str) -> LogStream:
+    return "stdout" if name == "stdout" else "stderr" if name == "stderr" else "platform"

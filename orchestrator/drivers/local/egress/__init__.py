@@ -1,0 +1,1 @@
+"""The platform's one way out for tenants."""

@@ -1,0 +1,129 @@
+-- name: add_deployment
+insert into deployments (id, project_id, environment) values ($1, $2, $3) on conflict (id) do nothing
+
+-- name: lock_environment
+select pg_advisory_xact_lock(hashtextextended($1 || '/' || $2, 0))
+
+-- name: older_unfinished
+select id from deployments
+where project_id = $1 and environment = $2 and id <> $3 and not flipped
+  and state in ('QUEUED', 'BUILDING', 'PROVISIONING')
+  and arrival < (select arrival from deployments where id = $3)
+
+-- name: unfinished_environments
+select distinct project_id, environment from deployments where state in ('QUEUED', 'BUILDING', 'PROVISIONING')
+
+-- name: next_deployment
+select * from deployments
+where project_id = $1 and environment = $2 and state in ('QUEUED', 'BUILDING', 'PROVISIONING')
+order by flipped desc, arrival desc limit 1
+
+-- name: get_deployment
+select * from deployments where id = $1
+
+-- name: move_deployment
+update deployments
+set state = $2, stage = $4, reason = $5, hint = $6, detail = $7, exit_status = $8, updated_at = now(),
+    timings_ms = timings_ms || $9, url = coalesce(nullif($10, ''), url), release_id = coalesce($11, release_id)
+where id = $1 and state = any($3::text[])
+returning *
+
+-- name: flip_deployment
+update deployments set flipped = true, routes_version = $2, previous_route = $3, updated_at = now()
+where id = $1 and state = 'PROVISIONING' and not flipped
+returning *
+
+-- name: unflip_deployment
+update deployments set flipped = false, routes_version = null where id = $1 and state = 'PROVISIONING' and flipped
+returning *
+
+-- name: set_host
+update deployments set host = $2 where id = $1
+
+-- name: live_deployment
+select * from deployments where project_id = $1 and environment = $2 and state = 'LIVE'
+
+-- name: current_releases
+select r.*, d.host from releases r join deployments d on d.id = r.deployment_id
+where d.state = 'LIVE' or (d.state = 'PROVISIONING' and d.flipped)
+
+-- name: kept_slugs
+select distinct r.artifact from releases r join deployments d on d.id = r.deployment_id
+where r.kind = 'dynamic' and d.state in ('LIVE', 'PROVISIONING')
+
+-- name: is_current
+select true from deployments
+where release_id = $1 and (state = 'LIVE' or (state = 'PROVISIONING' and flipped)) for share
+
+-- name: add_release
+insert into releases (id, deployment_id, project_id, environment, kind, artifact, plan, health_strict, sealed_env)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+
+-- name: get_release
+select * from releases where id = $1
+
+-- name: add_instance
+insert into instances (id, release_id, project_id, state) values ($1, $2, $3, 'starting')
+
+-- name: set_instance
+update instances
+set state = $2, address = coalesce(nullif($3, ''), address), exit_status = $4,
+    ended_at = case when $2 in ('stopped', 'crashed') then now() end
+where id = $1 and state not in ('stopped', 'crashed')
+returning *
+
+-- name: instance_log_state
+select i.log_offset, r.deployment_id from instances i join releases r on r.id = i.release_id where i.id = $1
+
+-- name: open_instances
+select * from instances where state in ('starting', 'ready', 'draining') order by started_at
+
+-- name: ready_instances
+select id from instances where release_id = $1 and state = 'ready'
+
+-- name: instances_of_project
+select * from instances where ($1 = '' or project_id = $1) and state <> 'stopped' order by started_at desc limit 200
+
+-- name: recent_crashes
+select count(*) from instances where release_id = $1 and state = 'crashed' and ended_at > now() - interval '10 minutes'
+
+-- name: set_log_offset
+update instances set log_offset = $2 where id = $1
+
+-- name: lock_table
+select epoch, version from route_table for update
+
+-- name: get_table
+select epoch, version from route_table
+
+-- name: set_table
+update route_table set epoch = $1, version = $2
+
+-- name: put_route
+insert into routes (host, path, project_id, record, version) values ($1, $2, $3, $4, $5)
+on conflict (host, path) do update set project_id = $3, record = $4, version = $5
+
+-- name: delete_route
+delete from routes where host = $1 and path = $2 returning host
+
+-- name: get_route
+select record from routes where host = $1 and path = $2
+
+-- name: list_routes
+select host, path, project_id, record, version from routes where $1 = '' or project_id = $1 order by host, path
+
+-- name: put_endpoints
+insert into endpoints (release_id, record, version) values ($1, $2, $3)
+on conflict (release_id) do update set record = $2, version = $3
+
+-- name: delete_endpoints
+delete from endpoints where release_id = $1 returning release_id
+
+-- name: get_endpoints
+select record from endpoints where release_id = $1
+
+-- name: all_endpoints
+select release_id, record from endpoints
+
+-- name: pending_routes
+select count(*) from outbox where stream = 'routes'

@@ -1,0 +1,61 @@
+"""Takes a release's instances out of service without cutting a request short."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from kernel.database import Database, load_queries
+from kernel.errors import ShipoffError
+from orchestrator.acknowledgements import Acknowledgements
+from orchestrator.instances import Instances
+from orchestrator.routes import RouteTable
+from orchestrator.settings import OrchestratorSettings
+
+SQL: Final = load_queries("orchestrator")
+log = logging.getLogger(__name__)
+
+POLL_S: Final = 0.05
+QUIET_POLLS: Final = 4  # a router that just took the new table may be dialing in this very moment
+
+
+class Drain:
+    """First no router names the instances, then their connections end, then SIGTERM, grace, SIGKILL."""
+
+    def __init__(
+        self,
+        database: Database,
+        table: RouteTable,
+        acknowledgements: Acknowledgements,
+        instances: Instances,
+        settings: OrchestratorSettings,
+    ) -> None:
+        self._database, self._table, self._acknowledgements = database, table, acknowledgements
+        self._instances, self._settings = instances, settings
+
+    async def retire(self, release_id: str, instance_ids: list[str]) -> None:
+        """Ends a release's instances; may be called again after any interruption.
+
+        Raises:
+            ShipoffError: the database is away; call again.
+        """
+        async with self._database.transaction() as tx:
+            version = await self._table.delete_endpoints(tx, release_id)
+            for instance_id in instance_ids:
+                await self._instances.mark(tx, instance_id, "draining")
+        if version is not None:
+            try:
+                await self._acknowledgements.wait(version, self._settings.routers_s)
+            except ShipoffError as error:
+                log.warning("%s is stopped although %s", release_id, error)
+        await asyncio.gather(*(self._end(instance_id) for instance_id in instance_ids))
+
+    async def _end(self, instance_id: str) -> None:
+        """Waits until the instance is idle or its time is up, and stops it."""
+        loop = asyncio.get_running_loop()
+        give_up, quiet = loop.time() + self._settings.drain_s, 0
+        while quiet < QUIET_POLLS and loop.time() < give_up:
+            quiet = quiet + 1 if await self._instances.connections(instance_id) == 0 else 0
+            await asyncio.sleep(POLL_S)
+        await self._instances.stop(instance_id, self._settings.grace_s)

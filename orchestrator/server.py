@@ -1,0 +1,59 @@
+"""The gRPC door: what runs and what is routed (proto/orchestrator/v1)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from kernel.database import Database, load_queries
+from kernel.database.pool import Row
+from orchestrator.routes import current
+from proto.orchestrator.v1 import orchestrator_pb2 as pb
+from proto.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorServicer
+
+SQL: Final = load_queries("orchestrator")
+
+
+class Door(OrchestratorServicer):
+    """Answers from the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def ListInstances(  # noqa: N802 - the name in the .proto
+        self, request: pb.ListInstancesRequest, context: Any
+    ) -> pb.ListInstancesResponse:
+        """Instances that run or crashed, newest first, at most 200."""
+        rows = await self._database.fetch(SQL["instances_of_project"], request.project_id)
+        return pb.ListInstancesResponse(instances=[_instance(row) for row in rows])
+
+    async def ListRoutes(  # noqa: N802
+        self, request: pb.ListRoutesRequest, context: Any
+    ) -> pb.ListRoutesResponse:
+        """The routes of a project, or of all."""
+        rows = await self._database.fetch(SQL["list_routes"], request.project_id)
+        epoch, version = await current(self._database)
+        return pb.ListRoutesResponse(routes=[_route(row) for row in rows], epoch=epoch, version=version)
+
+
+def _instance(row: Row) -> pb.Instance:
+    return pb.Instance(
+        id=row["id"],
+        project_id=row["project_id"],
+        release_id=row["release_id"],
+        state=row["state"],
+        address=row["address"],
+        exit_status=row["exit_status"],
+        started_at_ms=int(row["started_at"].timestamp() * 1000),
+    )
+
+
+def _route(row: Row) -> pb.Route:
+    record = row["record"]
+    return pb.Route(
+        host=row["host"],
+        path_prefix=row["path"],
+        project_id=row["project_id"],
+        release_id=record.get("release", ""),
+        kind=record["kind"],
+        version=row["version"],
+    )
