@@ -1,0 +1,1 @@
+"""The req service: the edge router. `core` decides, `edge` moves bytes, `feed` keeps the table current."""

@@ -1,0 +1,47 @@
+"""The admin door of a router: health, readiness and metrics over all workers, and what one wants to know at night."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import orjson
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from kernel.telemetry import AdminDoor
+from router.control import Json
+from router.exposition import exposition
+
+if TYPE_CHECKING:
+    from router.supervisor import Supervisor
+
+
+class RouterAdmin(AdminDoor):
+    """Answers for the supervisor's workers."""
+
+    def __init__(self, host: str, port: int, supervisor: Supervisor) -> None:
+        super().__init__(host, port, supervisor.missing)
+        self._supervisor = supervisor
+        self.app.router.add_get("/debug/lookup", self._lookup)
+        self.app.router.add_get("/debug/connections", self._connections)
+        self.app.router.add_get("/debug/workers", self._workers)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        numbers, workers = await self._supervisor.numbers()
+        return web.Response(body=exposition(numbers, workers), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _lookup(self, request: web.Request) -> web.Response:
+        """What would this host and path do? Query: host, path."""
+        host, path = request.query.get("host", ""), request.query.get("path", "/")
+        return _json(await self._supervisor.ask_all({"ask": "lookup", "host": host, "path": path}))
+
+    async def _connections(self, _: web.Request) -> web.Response:
+        return _json(await self._supervisor.ask_all({"ask": "connections"}))
+
+    async def _workers(self, _: web.Request) -> web.Response:
+        statuses = await self._supervisor.statuses()
+        return _json([{name: value for name, value in s.items() if name != "numbers"} for s in statuses])
+
+
+def _json(answers: list[Json]) -> web.Response:
+    return web.Response(body=orjson.dumps({"workers": answers}), content_type="application/json")

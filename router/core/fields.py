@@ -1,0 +1,236 @@
+"""The header lines that need a look: framing, hop-by-hop, identity (the slower path of core/head.py).
+
+`REQUEST_SPECIAL` and `RESPONSE_SPECIAL` find them in a lower-cased block of header lines; each is then taken to heart
+by what stands for its name, which also says whether the line is cut from what is forwarded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from kernel.errors import ErrorKind
+from router.core.body import CHUNKED, NO_BODY
+from router.core.errors import BAD_REQUEST, EXPECTATION_FAILED, UPSTREAM_INVALID, Refused
+
+if TYPE_CHECKING:
+    from router.core.head import RequestHead, ResponseHead
+
+TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+# Names are written with [-_] where an app that maps "-" to "_" could be fooled by the twin.
+_REQUEST_NAMES: Final = (
+    rb"connection|content[-_]length|transfer[-_]encoding|te|upgrade|expect|keep[-_]alive|http2[-_]settings"
+    rb"|proxy[-_](?:connection|authorization|authenticate)|x[-_]forwarded[-_](?:for|proto|host|port|prefix|ssl|server)"
+    rb"|x[-_]real[-_]ip|x[-_]request[-_]id|forwarded|traceparent|cf[-_]connecting[-_]ip|true[-_]client[-_]ip|proxy"
+)
+_RESPONSE_NAMES: Final = (
+    rb"connection|content-length|transfer-encoding|te|upgrade|keep-alive|proxy-(?:connection|authenticate)|x-request-id"
+)
+_VALUE: Final = rb"):[ \t]*([^\r]*)\r"
+REQUEST_SPECIAL: Final = re.compile(rb"\n(" + _REQUEST_NAMES + _VALUE)
+RESPONSE_SPECIAL: Final = re.compile(rb"\n(" + _RESPONSE_NAMES + _VALUE)
+# The commonest answer has a length and nothing else that needs a look.
+RESPONSE_RARE: Final = re.compile(rb"\n(?:" + _RESPONSE_NAMES.replace(rb"content-length|", b"") + rb"):").search
+
+DIGITS: Final = re.compile(rb"[0-9]{1,18}").fullmatch
+_OPTION: Final = re.compile(TOKEN + rb"+").fullmatch
+_KEEP_ALIVE_TIMEOUT: Final = re.compile(rb"timeout=([0-9]{1,6})").search
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.:+/=-]{8,128}").fullmatch
+_TRACEPARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
+_NEVER_NAMED: Final = frozenset((b"host", b"content-length", b"transfer-encoding", b"content-type", b"authorization"))
+_CONNECTION_OPTIONS: Final = frozenset((b"close", b"keep-alive", b"upgrade", b"te"))
+
+
+class Framing:
+    """What the framing headers of one message say, and the options of its Connection headers."""
+
+    __slots__ = ("_coded", "_kind", "_modern", "_whose", "length", "options")
+
+    def __init__(self, kind: ErrorKind, modern: bool, length: int) -> None:
+        self._kind = kind
+        self._whose = "the app's " if kind is UPSTREAM_INVALID else ""
+        self._modern = modern
+        self._coded: bool | None = None
+        self.length = length
+        self.options: list[bytes] = []
+
+    def take_length(self, value: bytes) -> None:
+        """A Content-Length: one, of digits only, and no coding beside it."""
+        if self._coded is not None or DIGITS(value) is None:
+            raise Refused(self._kind, f"{self._whose}Content-Length is odd, repeated or beside a Transfer-Encoding")
+        self._coded = False
+        self.length = int(value)
+
+    def take_coding(self, value: bytes) -> None:
+        """A Transfer-Encoding: one, exactly chunked, in HTTP/1.1, and no length beside it."""
+        if self._coded is not None or value != b"chunked" or not self._modern:
+            raise Refused(self._kind, f"{self._whose}Transfer-Encoding is not exactly chunked, once and alone")
+        self._coded = True
+        self.length = CHUNKED
+
+    def take_options(self, value: bytes) -> None:
+        """A Connection header."""
+        self.options += [option.strip(b" \t") for option in value.split(b",")]
+
+    def obey(self, head: RequestHead | ResponseHead) -> list[bytes]:
+        """Takes the options to heart (RFC 9110, section 7.6.1); returns the headers that they name."""
+        head.length = self.length
+        named = []
+        if b"keep-alive" in self.options:
+            head.keep = True
+        if b"close" in self.options:
+            head.keep = False
+        for option in self.options:
+            if option in _NEVER_NAMED or (option and _OPTION(option) is None):
+                raise Refused(self._kind, f"{self._whose}Connection names a header that is not a connection's")
+            if option and option not in _CONNECTION_OPTIONS:
+                named.append(option)
+        return named
+
+
+def look_at_request(head: RequestHead, low: bytes, offset: int, modern: bool, trusted: bool) -> None:
+    """Takes to heart what the special lines of a request say, and cuts those that end here.
+
+    Args:
+        head: completed in place.
+        low: the block of header lines in lower case, from the CRLF of the request line on.
+        offset: where the block begins in head.lines.
+        modern: HTTP/1.1.
+        trusted: the peer's word on the client is kept.
+
+    Raises:
+        Refused: it can be read in two ways.
+    """
+    head.plain = False
+    head.keep = modern
+    head.minor = 1 if modern else 0
+    framing = Framing(BAD_REQUEST, modern, NO_BODY)
+    cuts = []
+    for match in REQUEST_SPECIAL.finditer(low):
+        sent, value = match[1], match[2].rstrip(b" \t")
+        name = sent.replace(b"_", b"-")
+        start = offset + match.start(2)
+        raw = head.lines[start : start + len(value)]
+        if name == b"content-length" or name == b"transfer-encoding":
+            if name != sent:
+                raise Refused(BAD_REQUEST, "a header looks like one that frames the message")
+            framing.take_length(value) if name == b"content-length" else framing.take_coding(value)
+        elif name == b"connection":
+            framing.take_options(value)
+            cuts.append((offset + match.start() + 1, offset + match.end() + 1))
+        elif name != sent or _CLAIMS.get(name, _cut)(head, raw, trusted):
+            cuts.append((offset + match.start() + 1, offset + match.end() + 1))
+    head.lines = without(head.lines, cuts, framing.obey(head))
+    if not modern:
+        head.lines = head.lines.replace(b" HTTP/1.0\r\n", b" HTTP/1.1\r\n", 1)
+    # h2c is never forwarded: it would take later requests out of our sight (RFC 9113, section 3.1, withdrew it).
+    if b"upgrade" not in framing.options or head.length != NO_BODY or not modern or b"h2c" in head.upgrade.lower():
+        head.upgrade = b""
+
+
+def look_at_response(head: ResponseHead, low: bytes, offset: int, modern: bool) -> None:
+    """The same for an answer.
+
+    Args:
+        head: completed in place.
+        low: the block of header lines in lower case, from the CRLF of the status line on.
+        offset: where the block begins in head.lines.
+        modern: HTTP/1.1.
+
+    Raises:
+        Refused: UPSTREAM_INVALID.
+    """
+    bodiless = head.status < 200 or head.status == 204
+    framing = Framing(UPSTREAM_INVALID, modern, head.length)
+    cuts = []
+    for match in RESPONSE_SPECIAL.finditer(low):
+        name, value = match[1], match[2].rstrip(b" \t")
+        cut = True
+        if name == b"content-length":
+            framing.take_length(value)
+            cut = bodiless
+        elif name == b"transfer-encoding":
+            framing.take_coding(value)
+            cut = bodiless
+        elif name == b"connection":
+            framing.take_options(value)
+        elif name == b"upgrade":
+            head.upgrade = value
+        elif name == b"keep-alive" and (seconds := _KEEP_ALIVE_TIMEOUT(value)):
+            head.idle_s = int(seconds[1])
+        if cut:
+            cuts.append((offset + match.start() + 1, offset + match.end() + 1))
+    head.lines = without(head.lines, cuts, framing.obey(head))
+    if not modern:
+        head.lines = b"HTTP/1.1" + head.lines[8:]
+
+
+def without(lines: bytes, cuts: list[tuple[int, int]], named: list[bytes]) -> bytes:
+    """The lines without the cut spans (in order) and without the headers that are named."""
+    at, parts = 0, []
+    for start, stop in cuts:
+        parts.append(lines[at:start])
+        at = stop
+    parts.append(lines[at:])
+    lines = b"".join(parts)
+    for name in named:
+        lines = re.sub(rb"(?i)(?<=\n)" + re.escape(name) + rb":[^\r]*\r\n", b"", lines)
+    return lines
+
+
+# What a client may claim, by name: (head, value as sent, trusted) -> whether the line is cut.
+_Claim = Callable[["RequestHead", bytes, bool], bool]
+
+
+def _cut(head: RequestHead, raw: bytes, trusted: bool) -> bool:
+    return True
+
+
+def _upgrade(head: RequestHead, raw: bytes, trusted: bool) -> bool:
+    head.upgrade = raw
+    return True
+
+
+def _expect(head: RequestHead, raw: bytes, trusted: bool) -> bool:
+    if raw.lower() != b"100-continue":
+        raise Refused(EXPECTATION_FAILED, "only 100-continue can be expected")
+    head.expects = head.minor == 1
+    return not head.expects
+
+
+def _forwarded_for(head: RequestHead, raw: bytes, trusted: bool) -> bool:
+    head.forwarded_for += (b", " if head.forwarded_for else b"") + raw
+    return True
+
+
+def _forwarded_proto(head: RequestHead, raw: bytes, trusted: bool) -> bool:
+    head.forwarded_proto = raw.lower()
+    return True
+
+
+def _request_id(head: RequestHead, raw: bytes, trusted: bool) -> bool:
+    head.request_id = raw if _REQUEST_ID(raw) else b""
+    return True
+
+
+def _traceparent(head: RequestHead, raw: bytes, trusted: bool) -> bool:
+    return _TRACEPARENT(raw) is None
+
+
+def _identity(head: RequestHead, raw: bytes, trusted: bool) -> bool:
+    return not trusted
+
+
+_CLAIMS: Final[dict[bytes, _Claim]] = {
+    b"upgrade": _upgrade,
+    b"expect": _expect,
+    b"x-forwarded-for": _forwarded_for,
+    b"x-forwarded-proto": _forwarded_proto,
+    b"x-request-id": _request_id,
+    b"traceparent": _traceparent,
+    b"x-real-ip": _identity,
+    b"forwarded": _identity,
+    b"cf-connecting-ip": _identity,
+    b"true-client-ip": _identity,
+}

@@ -1,0 +1,197 @@
+"""The table's records: their one validation, and the immutable values that they become.
+
+A record comes from the orchestrator (ARCHITECTURE.md, "The route table's records"). What is wrong is named by field; a
+record that is refused leaves the table as it was.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from router.core.host import canonical
+from router.core.reading import RECORD_INVALID, Json
+from router.core.reading import wrong as _wrong
+from router.core.rules import Policy, read_policy
+from router.core.target import path_of
+
+STATIC, DYNAMIC, REDIRECT, PAUSED = "static", "dynamic", "redirect", "maintenance"
+RUNNING, SLEEPING, WAKING = "running", "asleep", "waking"
+_KINDS: Final = frozenset((STATIC, DYNAMIC, REDIRECT, PAUSED))
+_STATES: Final = frozenset((RUNNING, SLEEPING, WAKING))
+_REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+_ADDRESS: Final = re.compile(
+    r"tcp:(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})|(?:unix|dial):(/[^\0]{1,107})"
+).fullmatch
+_LOCATION: Final = re.compile(r"(?:https?://|/)[\x21-\x7e]*").fullmatch
+
+
+class Route:
+    """What answers a host and path prefix. Never changed; replaced as a whole.
+
+    Attributes:
+        host: exact (`b"blog.example.org"`) or wildcard (`b"*.example.org"`).
+        path: the prefix without a trailing slash; b"" for the whole host.
+        release: id of the release, when it is the only one.
+        weights: cumulative (release, upper bound) pairs when several serve; else ().
+        policy: the rules; None for a route without, which then costs nothing.
+    """
+
+    __slots__ = (
+        "environment",
+        "host",
+        "kind",
+        "location",
+        "manifest",
+        "path",
+        "policy",
+        "project",
+        "release",
+        "status",
+        "version",
+        "weights",
+    )
+
+    def __init__(self, record: Json) -> None:
+        self.host: bytes = _host(record)
+        self.path: bytes = _path(record)
+        self.kind: str = _one_of(record, "kind", _KINDS)
+        self.project: str = _text(record, "project", "")
+        self.environment: str = _text(record, "environment", "")
+        self.release: str = _text(record, "release", "")
+        self.weights: tuple[tuple[str, int], ...] = _weights(record)
+        self.manifest: str = _text(record, "manifest", "")
+        self.location: str = _text(record, "location", "")
+        self.status: int = _integer(record, "status", 308)
+        self.policy: Policy | None = read_policy(record.get("rules"), self.host + self.path)
+        self.version: int = _integer(record, "version", 0)
+        self._check()
+
+    def _check(self) -> None:
+        if self.kind == DYNAMIC and not self.release and not self.weights:
+            raise _wrong("release", "missing from a dynamic route")
+        if self.kind == STATIC and not self.manifest:
+            raise _wrong("manifest", "missing from a static route")
+        if self.kind == REDIRECT and (_LOCATION(self.location) is None or self.status not in _REDIRECTS):
+            raise _wrong("location", "or status is not that of a redirect")
+
+    @property
+    def key(self) -> str:
+        """The record's field in the hash `routes:table`."""
+        return f"r:{self.host.decode()}{self.path.decode() or '/'}"
+
+    def record(self) -> Json:
+        """The record that makes an equal route."""
+        weights, last = [], 0
+        for release, bound in self.weights:
+            weights.append([release, bound - last])
+            last = bound
+        full = {
+            "host": self.host.decode(),
+            "path": self.path.decode() or "/",
+            "project": self.project,
+            "environment": self.environment,
+            "kind": self.kind,
+            "release": self.release,
+            "manifest": self.manifest,
+            "location": self.location,
+            "status": self.status,
+            "rules": self.policy.record if self.policy else None,
+            "version": self.version,
+        }
+        return {name: value for name, value in full.items() if value} | ({"weights": weights} if weights else {})
+
+
+class EndpointsRecord:
+    """Where a release runs.
+
+    Attributes:
+        endpoints: (address, instance, weight, zone) each.
+    """
+
+    __slots__ = ("endpoints", "release", "state", "version")
+
+    def __init__(self, record: Json) -> None:
+        self.release: str = _text(record, "release")
+        self.state: str = _one_of(record, "state", _STATES)
+        self.version: int = _integer(record, "version", 0)
+        listed = record.get("endpoints", [])
+        if not isinstance(listed, list):
+            raise _wrong("endpoints", "not a list")
+        self.endpoints: tuple[tuple[str, str, int, str], ...] = tuple(_endpoint(item) for item in listed)
+
+
+def parse(record: object) -> Route | EndpointsRecord:
+    """Makes a route or an endpoints value from a record, by its fields (the form of a line in a `--table` file).
+
+    Raises:
+        ShipoffError: RECORD_INVALID, naming the field.
+    """
+    if not isinstance(record, dict):
+        raise RECORD_INVALID("a record is not an object")
+    return Route(record) if "host" in record else EndpointsRecord(record)
+
+
+def _text(record: Json, field: str, default: str | None = None) -> str:
+    value = record.get(field)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, str) or (default is None and not value):
+        raise _wrong(field, "not a text")
+    return value
+
+
+def _integer(record: Json, field: str, default: int) -> int:
+    value = record.get(field, default)
+    if value is None:
+        return default
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise _wrong(field, "not a whole number")
+    return value
+
+
+def _one_of(record: Json, field: str, allowed: frozenset[str]) -> str:
+    value = record.get(field)
+    if value not in allowed:
+        raise _wrong(field, f"not one of {', '.join(sorted(allowed))}")
+    return str(value)
+
+
+def _host(record: Json) -> bytes:
+    text = _text(record, "host").lower().encode()
+    bare = text[2:] if text.startswith(b"*.") else text
+    if canonical(bare) != bare:
+        raise _wrong("host", "not a host name")
+    return text
+
+
+def _path(record: Json) -> bytes:
+    text = _text(record, "path", "/").encode()
+    if not text.startswith(b"/") or b"?" in text or path_of(text) != text:
+        raise _wrong("path", "not a plain absolute path")
+    return text.rstrip(b"/")
+
+
+def _weights(record: Json) -> tuple[tuple[str, int], ...]:
+    listed, bound, result = record.get("weights") or [], 0, []
+    if not isinstance(listed, list):
+        raise _wrong("weights", "not a list")
+    for item in listed:
+        if not (isinstance(item, list) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], int)):
+            raise _wrong("weights", "not a list of [release, weight]")
+        if item[1] < 0:
+            raise _wrong("weights", "negative")
+        if item[1]:
+            bound += item[1]
+            result.append((item[0], bound))
+    return tuple(result)
+
+
+def _endpoint(item: object) -> tuple[str, str, int, str]:
+    if not isinstance(item, dict):
+        raise _wrong("endpoints", "not a list of objects")
+    address = _text(item, "address")
+    match = _ADDRESS(address)
+    if match is None or (match[2] and not 0 < int(match[2]) < 65536):
+        raise _wrong("address", "not tcp:host:port, unix:path or dial:path")
+    return address, _text(item, "instance", ""), _integer(item, "weight", 1), _text(item, "zone", "")

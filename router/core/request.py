@@ -1,0 +1,141 @@
+"""The life of a request, as one table.
+
+    READ    the head is good; a route is looked for
+    DIAL    an endpoint was picked and its connection is being made; body bytes are held, boundedly
+    SENT    head and body go to the upstream; no answer yet
+    ANSWER  the answer's head went to the client, its body streams
+    LOCAL   the router itself answers (static file, redirect, error page)
+    TUNNEL  101: from here on bytes are relayed and no longer understood
+    DONE    answered whole; the connection goes on to its next request or closes
+    LOST    the client went away, or the answer broke off in the middle
+
+Every move is checked against `MOVES`; edge/server.py makes them, nothing else does. Back from SENT to DIAL (or from
+DIAL to DIAL) is a retry, and `may_retry` is the only judge of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from router.core.balance import Endpoint
+from router.core.body import CHUNKED, Chunked
+from router.core.errors import Refused
+from router.core.head import RequestHead
+
+READ, DIAL, SENT, ANSWER, LOCAL, TUNNEL, DONE, LOST = range(8)
+NAMES: Final = ("READ", "DIAL", "SENT", "ANSWER", "LOCAL", "TUNNEL", "DONE", "LOST")
+
+MOVES: Final[tuple[frozenset[int], ...]] = (
+    frozenset((DIAL, SENT, LOCAL, LOST)),  # READ
+    frozenset((DIAL, SENT, LOCAL, LOST)),  # DIAL
+    frozenset((DIAL, SENT, ANSWER, LOCAL, TUNNEL, LOST)),  # SENT
+    frozenset((DONE, LOST)),  # ANSWER
+    frozenset((DONE, LOST)),  # LOCAL
+    frozenset((DONE,)),  # TUNNEL
+    frozenset(),  # DONE
+    frozenset(),  # LOST
+)
+
+MAX_ATTEMPTS: Final = 4
+_IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
+
+# How an attempt can fail before any byte of an answer.
+DIAL_FAILED, CLOSED_UNUSED, CLOSED_FRESH = range(3)
+
+
+class Request:
+    """One request, from its head to its end.
+
+    Attributes:
+        left: bytes of the body still to come from the client, CHUNKED, or 0.
+        attempts: endpoints that were asked, dials included.
+        tried: endpoints whose dial failed for this request.
+        failure: how the last of them failed.
+        started: seconds of the worker's fine clock, for the log.
+        status: what the client was told; 0 before.
+        error: the router's own code, or "".
+        ruled: what the rules of its route have made of it (edge/policing.py); None on a route without.
+    """
+
+    __slots__ = (
+        "_chunked",
+        "attempts",
+        "endpoint",
+        "error",
+        "failure",
+        "head",
+        "id",
+        "left",
+        "phase",
+        "received",
+        "release",
+        "route",
+        "ruled",
+        "sent",
+        "started",
+        "status",
+        "tried",
+    )
+
+    def __init__(self, head: RequestHead, request_id: bytes, started: float) -> None:
+        self.head = head
+        self.id = request_id
+        self.started = started
+        self.phase = READ
+        self.left = head.length
+        self._chunked = Chunked() if head.length == CHUNKED else None
+        self.attempts = 0
+        self.tried: tuple[Endpoint, ...] = ()
+        self.endpoint: Endpoint | None = None
+        self.failure: Refused | None = None
+        self.status = 0
+        self.error = ""
+        self.ruled: Any = None
+        self.route = ""
+        self.release = ""
+        self.received = 0
+        self.sent = 0
+
+    def move(self, to: int) -> None:
+        """Goes on to the next phase.
+
+        Raises:
+            AssertionError: the table does not allow it, which is a fault of this program.
+        """
+        if to not in MOVES[self.phase]:
+            raise AssertionError(f"a request cannot move from {NAMES[self.phase]} to {NAMES[to]}")
+        self.phase = to
+
+    def take_body(self, data: bytes, at: int) -> int:
+        """Counts body bytes that came in; returns the index behind the last one that belongs to this request.
+
+        Raises:
+            Refused: BAD_REQUEST, the chunked framing is broken.
+        """
+        if self._chunked is None:
+            size = min(len(data) - at, self.left)
+            self.left -= size
+            self.received += size
+            return at + size
+        end = self._chunked.feed(data, at)
+        self.received += end - at
+        if self._chunked.done:
+            self.left = 0
+        return end
+
+    @property
+    def body_size(self) -> int:
+        """Bytes of the body as announced up to now: all of them, or the chunks whose size lines have come."""
+        return self.head.length if self._chunked is None else self._chunked.size
+
+    def may_retry(self, failure: int) -> bool:
+        """Whether the request may go to another connection.
+
+        A dial that failed sent nothing: any method may. A pooled connection that closed without an answer has most
+        likely been closed before the app read the request, but nobody knows: only what can be done twice may.
+        """
+        if self.attempts >= MAX_ATTEMPTS:
+            return False
+        if failure == DIAL_FAILED:
+            return True
+        return failure == CLOSED_UNUSED and self.head.length == 0 and self.head.method in _IDEMPOTENT

@@ -1,0 +1,1 @@
+"""Moves bytes between clients and upstreams on uvloop, as router/core decides."""

@@ -1,0 +1,265 @@
+"""What every client connection can do with a request that the router answers itself, and how a connection ends.
+
+edge/server.py adds the reading. An answer is whole and framed, or the connection is broken off so that no client can
+take half of one for all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from kernel.errors import ErrorKind
+from router.core.request import ANSWER, DONE, LOCAL, Request
+from router.core.trust import Peer
+from router.edge import policing
+from router.edge.context import Edge
+from router.edge.pages import render
+
+if TYPE_CHECKING:
+    from router.edge.upstream import Upstream
+
+
+class Waits(Protocol):
+    """How long a request waits for what, in seconds; as in RouterSettings."""
+
+    @property
+    def answer_s(self) -> float: ...
+    @property
+    def body_s(self) -> float: ...
+    @property
+    def stream_s(self) -> float: ...
+
+
+_LINGER_S: Final = 2.0
+# Why reading from the client is paused; it goes on when no reason is left.
+HELD_BODY, HELD_PIPELINE, HELD_UPLOAD = 1, 2, 4
+_RESET: Final = struct.pack("ii", 1, 0)
+_REASONS: Final = {
+    200: b"OK",
+    204: b"No Content",
+    206: b"Partial Content",
+    301: b"Moved Permanently",
+    302: b"Found",
+    303: b"See Other",
+    304: b"Not Modified",
+    307: b"Temporary Redirect",
+    308: b"Permanent Redirect",
+    400: b"Bad Request",
+    401: b"Unauthorized",
+    403: b"Forbidden",
+    404: b"Not Found",
+    405: b"Method Not Allowed",
+    408: b"Request Timeout",
+    413: b"Content Too Large",
+    414: b"URI Too Long",
+    416: b"Range Not Satisfiable",
+    417: b"Expectation Failed",
+    429: b"Too Many Requests",
+    431: b"Request Header Fields Too Large",
+    502: b"Bad Gateway",
+    503: b"Service Unavailable",
+    504: b"Gateway Timeout",
+    505: b"HTTP Version Not Supported",
+}
+
+
+class Answering(asyncio.Protocol):
+    """A client connection, as far as answers and its end go.
+
+    Attributes:
+        deadline: when `expire` is called (seconds of the worker's coarse clock); 0 for never.
+        keep: the connection goes on after this answer.
+        write_paused: the client does not read as fast as we write.
+        out: head (and first body bytes) for the upstream, kept while the request may be sent again.
+        held: body bytes that wait for an upstream connection.
+        limits: the waits of this request in seconds: the settings', or what its route's rules make of them.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_drained",
+        "_holds",
+        "_lingering",
+        "deadline",
+        "edge",
+        "held",
+        "keep",
+        "limits",
+        "out",
+        "peer",
+        "request",
+        "task",
+        "transport",
+        "upstream",
+        "write_paused",
+    )
+
+    transport: asyncio.Transport
+    peer: Peer
+
+    def __init__(self, edge: Edge) -> None:
+        self.edge = edge
+        self.limits: Waits = edge.settings
+        self.request: Request | None = None
+        self.upstream: Upstream | None = None
+        self.deadline = 0.0
+        self.keep = True
+        self.write_paused = False
+        self.out = b""
+        self.held: list[bytes] = []
+        self.task: asyncio.Task[None] | None = None
+        self._buffer: bytes | bytearray = b""
+        self._holds = 0
+        self._lingering = False
+        self._drained: asyncio.Future[None] | None = None
+
+    def go_on_reading(self) -> None:
+        """The connection is free for the request that came in behind the last one."""
+        raise NotImplementedError
+
+    # --- answers -----------------------------------------------------------------------------------------------------
+
+    def refuse(self, kind: ErrorKind, detail: str, more: bytes = b"", retry_after: int = 5) -> None:
+        """Answers the request with an error page of the router's own; breaks off when an answer has begun."""
+        request = self.request
+        if request is None:
+            return
+        if request.phase in (ANSWER, LOCAL):
+            self.break_off()
+            return
+        self._let_go()
+        request.error = kind.code
+        self.edge.metrics.failed(kind.code)
+        lines, page = render(kind, detail, request.id, request.head.header(b"accept"), retry_after)
+        self.answer(request, kind.status, lines.partition(b"\r\n")[2] + more, page)
+
+    def answer(self, request: Request, status: int, lines: bytes, body: bytes) -> None:
+        """Gives a whole answer of the router's own.
+
+        Args:
+            lines: header lines beside Content-Length, Date, X-Request-Id and Connection.
+            body: left out for HEAD.
+        """
+        self.begin_answer(request, status, lines, len(body), b"" if request.head.method == b"HEAD" else body)
+        self.finish()
+
+    def begin_answer(self, request: Request, status: int, lines: bytes, length: int, body: bytes = b"") -> None:
+        """Writes the head of a local answer and the beginning of its body; `finish` ends it."""
+        request.move(LOCAL)
+        request.status = status
+        if request.ruled is not None:
+            lines = policing.answer_lines(request, lines)
+        request.sent += len(body)
+        self.keep = request.head.keep and not request.left and not self.edge.draining
+        sized = b"" if status in (204, 304) else b"Content-Length: %d\r\n" % length
+        self.transport.write(
+            b"HTTP/1.1 %d %b\r\n" % (status, _REASONS.get(status, b""))
+            + lines
+            + sized
+            + self.edge.date
+            + self.tail(request)
+            + body
+        )
+
+    def tail(self, request: Request) -> bytes:
+        """The last header lines of every answer, with the empty line."""
+        if self.keep:
+            if request.head.minor:
+                return b"X-Request-Id: " + request.id + b"\r\n\r\n"
+            return b"X-Request-Id: " + request.id + b"\r\nConnection: keep-alive\r\n\r\n"
+        return b"X-Request-Id: " + request.id + b"\r\nConnection: close\r\n\r\n"
+
+    def finish(self) -> None:
+        """The answer is whole: goes on to the next request, or closes."""
+        request = self.request
+        if request is None:
+            return
+        request.move(DONE)
+        edge = self.edge
+        edge.in_flight -= 1
+        self.request = None
+        self.out = b""
+        if request.ruled is not None:
+            policing.ended(self, request)
+        edge.metrics.answered(request.status, perf_counter() - request.started)
+        edge.metrics.received_bytes += request.received
+        edge.metrics.sent_bytes += request.sent
+        if edge.access_log is not None:
+            self._log(request)
+        if not self.keep:
+            if request.left or self._buffer:
+                self._linger()
+            else:
+                self.transport.close()
+            return
+        self.deadline = edge.now + edge.settings.keep_alive_s
+        if self._holds:
+            self.go_on(HELD_BODY | HELD_PIPELINE | HELD_UPLOAD)
+        if self._buffer:
+            self.go_on_reading()
+
+    # --- back-pressure -----------------------------------------------------------------------------------------------
+
+    async def drained(self) -> None:
+        """Waits until the client has read enough for more to be written (for answers that a task streams)."""
+        if self.write_paused and not self.transport.is_closing():
+            self._drained = asyncio.get_running_loop().create_future()
+            await self._drained
+            self._drained = None
+
+    def hold(self, reason: int) -> None:
+        """Stops reading from the client until `go_on` is called for every reason."""
+        if not self._holds and not self.transport.is_closing():
+            self.transport.pause_reading()
+        self._holds |= reason
+
+    def go_on(self, reason: int) -> None:
+        """Takes back one reason not to read."""
+        if self._holds:
+            self._holds &= ~reason
+            if not self._holds and not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    # --- ends --------------------------------------------------------------------------------------------------------
+
+    def break_off(self) -> None:
+        """Ends the connection in the middle of an answer so that the client cannot take it for whole."""
+        raw = self.transport.get_extra_info("socket")
+        if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.transport.abort()
+
+    def _linger(self) -> None:
+        """Closes without losing the answer: a reset for unread bytes would take it from the client's buffer."""
+        self._lingering = True
+        self._buffer = b""
+        self.deadline = self.edge.now + _LINGER_S
+        if self._holds:
+            self.go_on(self._holds)
+        if self.transport.can_write_eof() and not self.transport.is_closing():
+            self.transport.write_eof()
+
+    def _let_go(self) -> None:
+        """Parts from the upstream connection, which cannot be used again, and from a task that answers."""
+        upstream, self.upstream = self.upstream, None
+        if upstream is not None:
+            upstream.drop()
+        task, self.task = self.task, None
+        if task is not None and task is not _current_task():
+            task.cancel()
+        self.held = []
+
+    def _log(self, request: Request) -> None:
+        if self.edge.access_log is not None:
+            self.edge.access_log.add(request, self.peer.ip, perf_counter() - request.started)
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None

@@ -1,0 +1,253 @@
+"""A route's rules at work: who is let in, and what is done to requests and answers (core/rules.py has the rules).
+
+`admit` asks the rules in a fixed order, cheapest and most decisive first: address, https, maintenance, rate, size of
+the body, password, redirects. Nothing here runs for a route without rules. A password that is slow to check is checked
+in a thread while the request waits, a few at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from kernel.tasks import spawn
+from router.core.edits import Edit
+from router.core.errors import (
+    ADDRESS_REFUSED,
+    AUTHENTICATION_REQUIRED,
+    CONTENT_TOO_LARGE,
+    MAINTENANCE,
+    QUEUE_FULL,
+    RATE_LIMITED,
+)
+from router.core.passwords import credentials
+from router.core.ranges import client_key
+from router.core.records import Route
+from router.core.request import ANSWER, DIAL, LOCAL, Request
+from router.core.rules import Policy
+from router.core.table import Release
+from router.core.target import path_of
+
+if TYPE_CHECKING:
+    from router.core.balance import Endpoint
+    from router.edge.answering import Answering, Waits
+    from router.edge.server import Client
+
+_MOST_CHECKING: Final = 32
+_AUTHORIZATION: Final = Edit({}, ("Authorization",))
+_ACME: Final = b"/.well-known/acme-challenge/"
+
+
+class Ruled:
+    """What the rules have made of one request.
+
+    Attributes:
+        extra: header lines that its answer gets.
+        release: the one that was drawn for it; "" before.
+        lane, endpoint: the release and instance whose room it takes (edge/lanes.py).
+        called: it was called out of the queue.
+        waits: it stands in the queue, or was refused there.
+    """
+
+    __slots__ = ("called", "endpoint", "extra", "lane", "policy", "release", "waits")
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.extra = b""
+        self.release = ""
+        self.lane = ""
+        self.endpoint: Endpoint | None = None
+        self.called = False
+        self.waits = False
+
+
+class _Limits:
+    """The waits of a request whose route has its own."""
+
+    __slots__ = ("answer_s", "body_s", "stream_s")
+
+    def __init__(self, rule: Waits, base: Waits) -> None:
+        self.answer_s = base.answer_s if math.isnan(rule.answer_s) else rule.answer_s
+        self.body_s = base.body_s if math.isnan(rule.body_s) else rule.body_s
+        self.stream_s = base.stream_s if math.isnan(rule.stream_s) else rule.stream_s
+
+
+def admit(client: Client, request: Request, policy: Policy) -> bool:
+    """Whether the request goes on to what its route serves; otherwise a rule has answered it, or will."""
+    if request.ruled is not None:
+        return True  # a retry, or its password was good
+    request.ruled = Ruled(policy)
+    if policy.https is not None and client.peer.client_scheme(request.head) == "https":
+        request.ruled.extra = policy.https.hsts
+    return all(check(client, request, policy) for check in _CHECKS)
+
+
+def outgrown(client: Client, request: Request) -> bool:
+    """Whether the body has become larger than its route allows; it is refused then."""
+    most = request.ruled.policy.max_body
+    if most < 0 or request.body_size <= most:
+        return False
+    client.keep = request.head.keep = False
+    client.refuse(CONTENT_TOO_LARGE, f"this site takes {most} bytes in one request")
+    return True
+
+
+def answer_lines(request: Request, lines: bytes) -> bytes:
+    """The header lines of an answer as the rules want them."""
+    ruled: Ruled = request.ruled
+    if ruled.policy.response_edit is not None:
+        lines = ruled.policy.response_edit.apply(lines)
+    return lines + ruled.extra
+
+
+def release_for(client: Client, request: Request, route: Route) -> Release | None:
+    """The release that serves a request of a route with rules; a retry stays with the one that was drawn."""
+    table, policy, ruled = client.edge.table, route.policy, request.ruled
+    split = policy.split if policy is not None else None
+    if split is None or ruled is None or not route.weights:
+        return table.release_for(route)
+    if ruled.release not in table.releases:
+        head, draw = request.head, client.edge.guard.draw
+        wanted = head.header(split.header) if split.header else b""
+        first = not ruled.release
+        ruled.release, tell = split.choose(route.weights, wanted, head.header(b"cookie"), draw())
+        if tell and first:
+            ruled.extra += split.set_cookie(ruled.release, client.peer.client_scheme(head) == "https")
+    return table.releases.get(ruled.release)
+
+
+def ended(client: Answering, request: Request) -> None:
+    """The request is over, in whatever way."""
+    client.limits = client.edge.settings
+    if request.ruled.lane:
+        client.edge.guard.lanes.leave(request)
+
+
+# --- the checks, in their order ---------------------------------------------------------------------------------------
+
+
+def _address(client: Client, request: Request, policy: Policy) -> bool:
+    if policy.allow or policy.deny:
+        ip = client.peer.client_ip(request.head)
+        if (policy.allow and ip not in policy.allow) or ip in policy.deny:
+            client.refuse(ADDRESS_REFUSED, "this site is not open to your address")
+            return False
+    return True
+
+
+def _https(client: Client, request: Request, policy: Policy) -> bool:
+    head = request.head
+    if policy.https is None or not policy.https.redirect or client.peer.client_scheme(head) == "https":
+        return True
+    if head.target.startswith(_ACME) or not head.host or head.target == b"*":
+        return True
+    name, colon, port = head.host.rpartition(b":")
+    host = name if colon and port.isdigit() else head.host
+    client.answer(request, 308, b"Location: https://" + host + head.target + b"\r\n", b"")
+    return False
+
+
+def _maintenance(client: Client, request: Request, policy: Policy) -> bool:
+    rule = policy.maintenance
+    if rule is None or client.peer.client_ip(request.head) in rule.allow:
+        return True
+    client.refuse(MAINTENANCE, rule.message, retry_after=rule.retry_after_s)
+    return False
+
+
+def _rate(client: Client, request: Request, policy: Policy) -> bool:
+    rule = policy.rate
+    if rule is None:
+        return True
+    who = request.head.header(rule.header) if rule.header else b""
+    whose: bytes | str = who[:256] or client_key(client.peer.client_ip(request.head))
+    wait = client.edge.guard.buckets.take((policy.name, whose), rule.rate, rule.burst, client.edge.now)
+    if not wait:
+        return True
+    client.refuse(RATE_LIMITED, "you have sent too many requests", retry_after=math.ceil(wait))
+    return False
+
+
+def _size(client: Client, request: Request, policy: Policy) -> bool:
+    return not outgrown(client, request)
+
+
+def _password(client: Client, request: Request, policy: Policy) -> bool:
+    auth = policy.auth
+    if auth is None:
+        return True
+    sent = request.head.header(b"authorization")
+    given = credentials(sent)
+    if given is None:
+        return _challenge(client, policy)
+    guard = client.edge.guard
+    good = guard.passwords.get(auth.users, sent)
+    if good is None and auth.users.slow:
+        return _check_aside(client, request, policy, sent)
+    if good is None:
+        good = auth.users.admit(*given)
+        guard.passwords.put(auth.users, sent, good)
+    return good or _challenge(client, policy)
+
+
+def _challenge(client: Client, policy: Policy) -> bool:
+    challenge = policy.auth.challenge if policy.auth is not None else b""
+    client.refuse(AUTHENTICATION_REQUIRED, "this site asks for a name and a password", challenge)
+    return False
+
+
+def _check_aside(client: Client, request: Request, policy: Policy, sent: bytes) -> bool:
+    guard = client.edge.guard
+    if guard.checking >= _MOST_CHECKING:
+        client.refuse(QUEUE_FULL, "too many passwords are being checked", retry_after=1)
+        return False
+    guard.checking += 1
+    request.move(DIAL)
+    _ = spawn(_check_password(client, request, policy, sent), "router.password")
+    return False
+
+
+async def _check_password(client: Client, request: Request, policy: Policy, sent: bytes) -> None:
+    guard, auth, given = client.edge.guard, policy.auth, credentials(sent)
+    try:
+        good = auth is not None and given is not None and await asyncio.to_thread(auth.users.admit, *given)
+    finally:
+        guard.checking -= 1
+    if auth is not None:
+        guard.passwords.put(auth.users, sent, good)
+    if client.request is not request or request.phase in (ANSWER, LOCAL):
+        return  # it went away, or its time was up
+    if not good:
+        _challenge(client, policy)
+    elif all(check(client, request, policy) for check in _AFTER_PASSWORD):
+        client.dispatch(request)
+
+
+def _redirects(client: Client, request: Request, policy: Policy) -> bool:
+    if policy.redirects:
+        path, query = path_of(request.head.target), request.head.target.partition(b"?")[2]
+        for rule in policy.redirects:
+            if location := rule.location(path, query):
+                client.answer(request, rule.status, b"Location: " + location + b"\r\n", b"")
+                return False
+    return True
+
+
+def _changes(client: Client, request: Request, policy: Policy) -> bool:
+    """What the rules do to a request that they let in; never a reason to stop it."""
+    head = request.head
+    if policy.auth is not None:
+        head.lines = _AUTHORIZATION.apply(head.lines)  # the site's password is not the app's to know
+    if policy.request_edit is not None:
+        head.lines = policy.request_edit.apply(head.lines)
+    if policy.timeouts is not None:
+        client.limits = _Limits(policy.timeouts, client.edge.settings)
+        client.deadline = client.edge.now + client.limits.answer_s
+    return True
+
+
+_Check = Callable[["Client", Request, Policy], bool]
+_AFTER_PASSWORD: Final[tuple[_Check, ...]] = (_redirects, _changes)
+_CHECKS: Final[tuple[_Check, ...]] = (_address, _https, _maintenance, _rate, _size, _password, *_AFTER_PASSWORD)

@@ -1,0 +1,281 @@
+"""The client's side of a connection: reads heads and bodies, hands each request to what answers it, ends it.
+
+One `Client` per connection and no task per request: everything happens in the callbacks of the transport. What it may
+do next is the table of core/request.py. Memory is bounded: a head by MAX_HEAD, body bytes that wait for an upstream and
+pipelined requests by `_MOST_HELD`, answers by the transport's high-water mark, which stops the upstream's reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from time import perf_counter
+from typing import Final
+
+from router.core.errors import (
+    BAD_HOST,
+    CLIENT_TIMEOUT,
+    FILES_UNAVAILABLE,
+    MAINTENANCE,
+    NO_ROUTE,
+    UPSTREAM_TIMEOUT,
+    Refused,
+)
+from router.core.head import MAX_HEAD, RequestHead, illegal, read_request
+from router.core.host import canonical
+from router.core.records import DYNAMIC, REDIRECT, STATIC
+from router.core.request import ANSWER, DIAL, DONE, LOCAL, LOST, NAMES, SENT, TUNNEL, Request
+from router.core.trust import Peer
+from router.edge import forward, policing
+from router.edge.answering import HELD_BODY, HELD_PIPELINE, Answering
+from router.edge.context import Edge
+from router.edge.pages import render
+
+_MOST_HELD: Final = 65536
+_LEADING: Final = re.compile(rb"(?:\r\n)+").match
+
+
+class Client(Answering):
+    """One client connection."""
+
+    __slots__ = ("_turning",)
+
+    def __init__(self, edge: Edge) -> None:
+        super().__init__(edge)
+        self._turning = False
+
+    # --- the transport's callbacks -----------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+        edge = self.edge
+        name = transport.get_extra_info("peername")
+        self.peer = Peer(name[0] if isinstance(name, tuple) else "", edge.networks)
+        self.deadline = edge.now + edge.settings.head_s
+        edge.clients.add(self)
+        edge.metrics.accepted += 1
+
+    def data_received(self, data: bytes) -> None:
+        request = self.request
+        if request is None:
+            if not self._lingering:
+                self._read_head(data)
+        elif request.left:
+            self._read_body(request, data)
+        else:
+            self._buffer += data
+            if len(self._buffer) > _MOST_HELD:
+                self.hold(HELD_PIPELINE)
+
+    def eof_received(self) -> bool:
+        request = self.request
+        if request is None or request.left:
+            return False
+        self.keep = False  # half-closed: it sent all that it wanted to and waits for its answer
+        request.head.keep = False
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        edge = self.edge
+        edge.clients.discard(self)
+        self.deadline = 0.0
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        request, self.request = self.request, None
+        if request is not None:
+            request.move(LOST)
+            edge.in_flight -= 1
+            edge.metrics.aborted += 1
+            self._log(request)
+            if request.ruled is not None:
+                policing.ended(self, request)
+        self._let_go()
+
+    def pause_writing(self) -> None:
+        self.write_paused = True
+        if self.upstream is not None:
+            self.upstream.pause()
+
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        if self.upstream is not None:
+            self.upstream.resume()
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    # --- heads -------------------------------------------------------------------------------------------------------
+
+    def _read_head(self, data: bytes) -> None:
+        if self._buffer:
+            seen = len(self._buffer)
+            buffer = bytearray(self._buffer) if isinstance(self._buffer, bytes) else self._buffer
+            buffer += data
+            self._buffer = buffer
+            whole = buffer.find(b"\r\n\r\n", max(0, seen - 3)) >= 0
+            if not whole and len(buffer) <= MAX_HEAD and not illegal(buffer, seen):
+                return
+            data = bytes(buffer)
+            self._buffer = b""
+        self._turn(data)
+
+    def _turn(self, data: bytes) -> None:
+        """Serves the requests in the data, one after the other, until one has to wait or the data ends."""
+        self._turning = True
+        while data and self.request is None and not self._lingering:
+            if data[0] < 33 and (blank := _LEADING(data)):  # RFC 9112, section 2.2
+                data = data[blank.end() :]
+                continue
+            try:
+                head = read_request(data, self.peer.trusted)
+            except Refused as refused:
+                self._refuse_head(refused)
+                break
+            if head is None:
+                self._buffer = bytearray(data)
+                self.deadline = self.edge.now + self.edge.settings.head_s
+                break
+            self._begin(head, data)
+            if self.request is None:
+                data, self._buffer = bytes(self._buffer), b""
+        self._turning = False
+
+    def _begin(self, head: RequestHead, data: bytes) -> None:
+        edge = self.edge
+        request = Request(head, head.request_id or edge.ids.next(), perf_counter())
+        self.request = request
+        edge.in_flight += 1
+        self.deadline = edge.now + edge.settings.answer_s
+        body = b""
+        end = head.end
+        if len(data) > end:
+            if request.left:
+                try:
+                    stop = request.take_body(data, end)
+                except Refused as refused:
+                    self.keep = False
+                    self.refuse(refused.kind, str(refused.detail))
+                    return
+                body = data[end:stop]
+                end = stop
+            self._buffer = data[end:]
+        self.out = body
+        self.dispatch(request)
+
+    def dispatch(self, request: Request) -> None:
+        """Looks the request's route up in the table as it is now, and lets the right part answer."""
+        edge, head = self.edge, request.head
+        route = edge.table.find(head.host, head.target)
+        if route is None:
+            self._refuse_route(head)
+        elif route.policy is not None and not policing.admit(self, request, route.policy):
+            return  # answered by a rule, or waiting for one
+        elif route.kind == DYNAMIC:
+            forward.attempt(self, request, route)
+        elif route.kind == STATIC:
+            if edge.static is None:
+                self.refuse(FILES_UNAVAILABLE, "this router has no object store")
+            else:
+                edge.static.serve(self, request, route)
+        elif route.kind == REDIRECT:
+            self.answer(request, route.status, b"Location: " + route.location.encode() + b"\r\n", b"")
+        else:
+            self.refuse(MAINTENANCE, "this site is under maintenance")
+
+    def _refuse_route(self, head: RequestHead) -> None:
+        if head.host and canonical(head.host) is None:
+            self.keep = False
+            head.keep = False
+            self.refuse(BAD_HOST, "the Host header is not a host")
+        elif not self.edge.table.version and not len(self.edge.table):
+            self.refuse(NO_ROUTE, "nothing is deployed here yet")
+        else:
+            self.refuse(NO_ROUTE, "no site answers at this address")
+
+    def _refuse_head(self, refused: Refused) -> None:
+        self.edge.metrics.failed(refused.kind.code)
+        self.edge.metrics.answered(refused.kind.status, 0.0)
+        lines, page = render(refused.kind, refused.detail, self.edge.ids.next(), b"")
+        self.transport.write(
+            lines + self.edge.date + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(page) + page
+        )
+        self._linger()
+
+    def go_on_reading(self) -> None:
+        if not self._turning:
+            data, self._buffer = bytes(self._buffer), b""
+            self._turn(data)
+
+    # --- bodies ------------------------------------------------------------------------------------------------------
+
+    def _read_body(self, request: Request, data: bytes) -> None:
+        try:
+            stop = request.take_body(data, 0)
+        except Refused as refused:
+            self.keep = False
+            request.head.keep = False
+            self.refuse(refused.kind, refused.detail)
+            return
+        if stop < len(data):
+            self._buffer += data[stop:]
+            data = data[:stop]
+        if request.ruled is not None and policing.outgrown(self, request):
+            return
+        settings = self.limits
+        if self.upstream is not None:
+            self.upstream.write(data)
+            if request.phase == SENT:
+                self.deadline = self.edge.now + (settings.body_s if request.left else settings.answer_s)
+        elif request.phase == DIAL:
+            self.held.append(data)
+            if sum(map(len, self.held)) > _MOST_HELD:
+                self.hold(HELD_BODY)
+
+    def upgraded(self) -> bytes:
+        """Hands the connection to a tunnel; returns the bytes that came in behind the head."""
+        self.edge.clients.discard(self)
+        self.deadline = 0.0
+        request, self.request, self.upstream = self.request, None, None
+        if request is not None:
+            request.move(TUNNEL)
+            request.move(DONE)
+            self.edge.in_flight -= 1
+            if request.ruled is not None:
+                policing.ended(self, request)
+            self.edge.metrics.answered(101, perf_counter() - request.started)
+            self._log(request)
+        early, self._buffer = bytes(self._buffer), b""
+        return early
+
+    # --- ends --------------------------------------------------------------------------------------------------------
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        request = self.request
+        self.deadline = 0.0
+        if request is None:
+            if self._buffer and not self._lingering:
+                self._refuse_head(Refused(CLIENT_TIMEOUT, "the head did not come in time"))
+            else:
+                self.transport.abort() if self._lingering else self.transport.close()
+        elif request.phase in (ANSWER, LOCAL):
+            self.break_off()
+        elif request.left and not self._holds:
+            self.refuse(CLIENT_TIMEOUT, "the request's body did not come in time")
+        else:
+            self.refuse(UPSTREAM_TIMEOUT, "the app did not answer in time")
+
+    def retire(self) -> None:
+        """The worker drains: an idle connection is closed."""
+        if self.request is None and not self._buffer:
+            self.transport.close()
+
+    def describe(self) -> dict[str, object]:
+        """What the debug door shows."""
+        request = self.request
+        return {
+            "ip": self.peer.ip,
+            "phase": NAMES[request.phase] if request else "IDLE",
+            "host": request.head.host.decode("latin-1") if request else "",
+            "target": request.head.target.decode("latin-1") if request else "",
+            "expires_in_s": round(self.deadline - self.edge.now, 2) if self.deadline else None,
+        }

@@ -1,0 +1,294 @@
+"""Transports of our own: the part of asyncio's that this router needs, on one epoll set inside the loop.
+
+They have asyncio's names and meanings, so that a protocol runs on either. What they save is the way from the kernel to
+the protocol: one callback of the loop serves a whole batch of ready sockets, writes go to the kernel at once, and reads
+grow to `_LARGE` in the middle of large bodies. Nothing here waits; everything is called by edge/poller.py.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from router.edge.poller import Poller
+
+READABLE: Final = select.EPOLLIN
+WRITABLE: Final = select.EPOLLOUT
+_BROKEN: Final = select.EPOLLERR | select.EPOLLHUP
+# One read: a head and a small body, or (once two in a row were full) a piece of a large one.
+_SMALL: Final = 65536
+_LARGE: Final = 524288
+# Written bytes that the kernel does not take: above the one the protocol is told to pause, below the other to go on.
+_HIGH: Final = 65536
+_LOW: Final = 16384
+_MOST_PARTS: Final = 64
+_UNWATCHED: Final = -1
+
+
+class Stream:
+    """A connected socket, driven by its poller.
+
+    Args of the constructor:
+        sock: connected and not blocking; it belongs to the stream from now on.
+        name: the peer's address where it is known already.
+    """
+
+    __slots__ = (
+        "_choked",
+        "_closing",
+        "_ended",
+        "_full",
+        "_half",
+        "_lost",
+        "_mask",
+        "_name",
+        "_out",
+        "_paused",
+        "_poller",
+        "_protocol",
+        "_size",
+        "_sock",
+        "_waiting",
+        "fd",
+    )
+
+    def __init__(self, poller: Poller, sock: socket.socket, protocol: Any, name: Any = None) -> None:
+        self._poller = poller
+        self._sock = sock
+        self._protocol = protocol
+        self._name = name
+        self.fd = sock.fileno()
+        self._mask = _UNWATCHED
+        self._size = _SMALL
+        self._full = 0
+        self._waiting = 0
+        self._out: list[Any] | None = None
+        self._choked = False  # the protocol was told to pause
+        self._paused = False  # the protocol does not want to read
+        self._ended = False  # the peer has ended its side
+        self._half = False  # we end ours behind what is still to be written
+        self._closing = False
+        self._lost = False
+        self._watch(READABLE)
+        protocol.connection_made(self)
+
+    # --- what the poller calls ---------------------------------------------------------------------------------------
+
+    def ready(self, mask: int) -> None:
+        """The socket is readable, writable or broken."""
+        if mask != READABLE:
+            if self._out and mask & (WRITABLE | _BROKEN):
+                self._flush()
+            if not mask & (READABLE | _BROKEN):
+                return
+        if self._paused or self._ended or self._closing or self._lost:
+            if mask & _BROKEN:
+                self._fall_silent()
+            return
+        try:
+            data = self._sock.recv(self._size)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lose(error)
+            return
+        if data:
+            self._measure(len(data))
+            self._protocol.data_received(data)
+        else:
+            self._end()
+
+    def finish(self, error: OSError | None) -> None:
+        """Tells the protocol that the connection is gone."""
+        protocol, self._protocol = self._protocol, None
+        try:
+            protocol.connection_lost(error)
+        finally:
+            self._sock.close()
+
+    # --- what protocols call -----------------------------------------------------------------------------------------
+
+    def write(self, data: Any) -> None:
+        """Sends bytes, now as far as the kernel takes them and the rest when it does."""
+        if self._lost:
+            return
+        if self._out:
+            self._out.append(data)
+            self._waiting += len(data)
+        else:
+            try:
+                sent = self._sock.send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError as error:
+                self._fail_to_write(error)
+                return
+            left = len(data) - sent
+            if not left:
+                return
+            self._out = [memoryview(data)[sent:] if sent else data]
+            self._waiting = left
+            self._watch(self._mask | WRITABLE if self._mask > 0 else WRITABLE)
+        if self._waiting > _HIGH and not self._choked:
+            self._choked = True
+            self._protocol.pause_writing()
+
+    def close(self) -> None:
+        """Ends the connection behind what was written."""
+        if self._closing or self._lost:
+            return
+        self._closing = True
+        if self._out:
+            self._watch(WRITABLE)
+        else:
+            self._lose(None)
+
+    def abort(self) -> None:
+        """Ends the connection now."""
+        self._closing = True
+        self._lose(None)
+
+    def write_eof(self) -> None:
+        """Ends our side behind what was written."""
+        if self._half or self._lost:
+            return
+        self._half = True
+        if not self._out:
+            self._shut()
+
+    def pause_reading(self) -> None:
+        """Reads no more until `resume_reading`."""
+        if not self._paused:
+            self._paused = True
+            self._size = _SMALL
+            self._full = -2  # a reader that stops us gets small pieces for a while
+            self._listen()
+
+    def resume_reading(self) -> None:
+        """Reads again."""
+        if self._paused:
+            self._paused = False
+            self._listen()
+
+    def is_closing(self) -> bool:
+        """Whether it is gone or about to be."""
+        return self._closing or self._lost
+
+    def can_write_eof(self) -> bool:
+        """Whether our side can end alone."""
+        return True
+
+    def get_write_buffer_size(self) -> int:
+        """Bytes that the kernel did not take yet."""
+        return self._waiting
+
+    def set_protocol(self, protocol: Any) -> None:
+        """Another protocol gets what comes from now on."""
+        self._protocol = protocol
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """`socket` and `peername`, as asyncio's transports know them."""
+        if name == "socket":
+            return self._sock
+        if name == "peername":
+            if self._name is None:
+                self._name = self._sock.getpeername()
+            return self._name
+        return default
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _measure(self, size: int) -> None:
+        """Chooses how much the next read asks for."""
+        if size < _SMALL:
+            self._full = 0
+            self._size = _SMALL
+        else:
+            self._full += 1
+            if self._full > 1:
+                self._size = _LARGE
+
+    def _watch(self, mask: int) -> None:
+        if mask != self._mask and not self._lost:
+            self._poller.watch(self, mask, self._mask == _UNWATCHED)
+            self._mask = mask
+
+    def _listen(self) -> None:
+        if not (self._ended or self._closing or self._lost):
+            self._watch((0 if self._paused else READABLE) | (WRITABLE if self._out else 0))
+
+    def _fall_silent(self) -> None:
+        """The socket is broken and nobody reads: it would report that without end."""
+        if self._ended:
+            self._lose(None)
+        elif self._mask != _UNWATCHED and not self._lost:
+            # What it still holds may be wanted: the next read after `resume_reading` finds that and the error.
+            self._poller.forget(self)
+            self._mask = _UNWATCHED
+
+    def _end(self) -> None:
+        self._ended = True
+        self._watch(WRITABLE if self._out else 0)
+        if not self._protocol.eof_received():
+            self.close()
+
+    def _flush(self) -> None:
+        out = self._out or []
+        try:
+            sent = self._sock.sendmsg(out[:_MOST_PARTS])
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._fail_to_write(error)
+            return
+        self._waiting -= sent
+        done = 0
+        for part in out:
+            if len(part) > sent:
+                break
+            sent -= len(part)
+            done += 1
+        del out[:done]
+        if sent:
+            out[0] = memoryview(out[0])[sent:]
+        if not out:
+            self._out = None
+            self._written()
+        if self._choked and self._waiting <= _LOW and not self._lost:
+            self._choked = False
+            self._protocol.resume_writing()
+
+    def _written(self) -> None:
+        if self._closing:
+            self._lose(None)
+            return
+        self._watch(0 if self._paused or self._ended else READABLE)
+        if self._half:
+            self._shut()
+
+    def _shut(self) -> None:
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            self._lose(error)
+
+    def _fail_to_write(self, error: OSError) -> None:
+        """The peer takes no more. What it said before may still be here: then reading finds it, and the end."""
+        self._out = None
+        self._waiting = 0
+        if self._paused or self._ended or self._closing:
+            self._lose(error)
+        else:
+            self._watch(READABLE)
+
+    def _lose(self, error: OSError | None) -> None:
+        if not self._lost:
+            if self._mask != _UNWATCHED:
+                self._poller.forget(self)
+                self._mask = _UNWATCHED
+            self._lost = True
+            self._out = None
+            self._waiting = 0
+            self._poller.end(self, error)

@@ -1,0 +1,111 @@
+"""Upgraded connections (WebSocket and others): bytes are relayed both ways and not understood.
+
+A change of the table never cuts a tunnel. Each direction closes on its own; a side that does not read stops the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from router.core.head import ResponseHead
+from router.edge.context import Edge
+
+if TYPE_CHECKING:
+    from router.edge.server import Client
+    from router.edge.upstream import Upstream
+
+
+class _End(asyncio.Protocol):
+    """One side of a tunnel."""
+
+    __slots__ = ("_finished", "_tunnel", "peer", "transport")
+
+    peer: _End
+
+    def __init__(self, tunnel: Tunnel, transport: asyncio.Transport) -> None:
+        self._tunnel = tunnel
+        self._finished = False
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._tunnel.touch()
+        self.peer.transport.write(data)
+
+    def pause_writing(self) -> None:
+        if not self.peer.transport.is_closing():
+            self.peer.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if not self.peer.transport.is_closing():
+            self.peer.transport.resume_reading()
+
+    def eof_received(self) -> bool:
+        self._finished = True
+        if self.peer._finished or self.peer.transport.is_closing():
+            return False
+        self.peer.transport.write_eof()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._tunnel.ended()
+        if not self.peer.transport.is_closing():
+            self.peer.transport.close() if exc is None else self.peer.transport.abort()
+
+
+class Tunnel:
+    """An upgraded connection.
+
+    Attributes:
+        deadline: when it is closed for silence.
+    """
+
+    __slots__ = ("_edge", "_endpoint", "_ends", "deadline")
+
+    def __init__(self, edge: Edge, client: Client, upstream: Upstream) -> None:
+        self._edge = edge
+        self._endpoint = upstream.endpoint
+        self._endpoint.in_flight += 1
+        one, other = _End(self, client.transport), _End(self, upstream.transport)
+        one.peer, other.peer = other, one
+        self._ends = (one, other)
+        edge.tunnels.add(self)
+        edge.metrics.tunnels += 1
+        self.touch()
+        client.transport.set_protocol(one)
+        upstream.transport.set_protocol(other)
+
+    def touch(self) -> None:
+        """Something went through."""
+        self.deadline = self._edge.now + self._edge.settings.tunnel_s
+
+    def close(self) -> None:
+        """Closes both sides, after what has been written."""
+        for end in self._ends:
+            if not end.transport.is_closing():
+                end.transport.close()
+
+    def ended(self) -> None:
+        """One of the sides has closed."""
+        if self in self._edge.tunnels:
+            self._edge.tunnels.discard(self)
+            self._endpoint.in_flight -= 1
+
+
+def open_tunnel(client: Client, upstream: Upstream, head: ResponseHead, early: bytes) -> None:
+    """Makes a tunnel of a client's and an upstream's connection.
+
+    Args:
+        client, upstream: they give up their connections.
+        head: the 101.
+        early: what the upstream sent behind it.
+    """
+    paused = client.write_paused
+    lines = head.lines + b"Connection: upgrade\r\nUpgrade: " + head.upgrade + b"\r\n\r\n"
+    sent_early = client.upgraded()
+    Tunnel(client.edge, client, upstream)
+    client.transport.write(lines + early)
+    if sent_early:
+        upstream.write(sent_early)
+    if paused:
+        upstream.pause()

@@ -1,0 +1,108 @@
+"""The router's settings, read from `SHIPOFF_ROUTER_*` (kernel/settings.py)."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field, field_validator
+
+from kernel.settings import Settings
+from router.core.trust import networks
+
+SERVICE: Final = "router"
+
+
+class RouterSettings(Settings):
+    """Everything that can be set, with units, defaults and reasons.
+
+    Attributes:
+        listen: host:port for requests.
+        admin: host:port of the admin door; "" for none.
+        workers: processes that serve; 0 takes one per CPU that this process may use.
+        state_dir: last-known-good table and the list of workers; "" keeps neither, and workers end with the supervisor.
+        run_dir: a short path for control sockets; "" takes state_dir.
+        redis_url: where the table comes from; "" with `table`.
+        table: a file of records instead of Redis, read again on SIGHUP.
+        node: names this machine in `routers:<id>`.
+        s3_*: the object store of static sites; "" answers 503 for them.
+        trusted: comma-separated networks whose X-Forwarded-* are believed.
+        access_log: a file that gets one JSON line per request; "" for none.
+        head_s: a request head must be whole this long after its first byte; slower ones are attacks.
+        keep_alive_s: idle client connections; longer than a load balancer's own idle time in front.
+        body_s: longest pause in a request body; never a limit on the whole.
+        connect_s: to make an upstream connection; a healthy one takes milliseconds.
+        answer_s: from the end of a request to the head of its answer.
+        stream_s: longest pause in an answer or a client that does not read.
+        tunnel_s: longest silence on an upgraded connection.
+        pool_idle_s: idle upstream connections; below the 5 s of Node and uvicorn, whose close would race a request.
+        pool_size: idle connections per endpoint and worker.
+        drain_s: requests and tunnels get this long to end after SIGTERM.
+        small_object: bytes up to which a static file is kept in memory.
+        cache_bytes: memory for static files per worker.
+    """
+
+    listen: str = "127.0.0.1:8080"
+    admin: str = "127.0.0.1:9080"
+    workers: int = Field(0, ge=0, le=256)
+    state_dir: str = ""
+    run_dir: str = ""
+    redis_url: str = ""
+    table: str = ""
+    node: str = Field(default_factory=socket.gethostname)
+    s3_endpoint: str = ""
+    s3_access_key: str = ""
+    s3_secret_key: str = Field("", repr=False)
+    s3_bucket: str = "shipoff"
+    s3_region: str = "us-east-1"
+    trusted: str = ""
+    access_log: str = ""
+    head_s: float = Field(15, gt=0)
+    keep_alive_s: float = Field(75, gt=0)
+    body_s: float = Field(60, gt=0)
+    connect_s: float = Field(3, gt=0)
+    answer_s: float = Field(60, gt=0)
+    stream_s: float = Field(300, gt=0)
+    tunnel_s: float = Field(3600, gt=0)
+    pool_idle_s: float = Field(4, gt=0)
+    pool_size: int = Field(128, ge=0)
+    drain_s: float = Field(20, ge=0)
+    small_object: int = Field(262_144, ge=0)
+    cache_bytes: int = Field(33_554_432, ge=0)
+    log_level: str = "INFO"
+    owner_pid: int = 0
+
+    @field_validator("listen", "admin")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if value:
+            host_port(value)
+        return value
+
+    @field_validator("trusted")
+    @classmethod
+    def _is_networks(cls, value: str) -> str:
+        networks(value)
+        return value
+
+    def worker_count(self) -> int:
+        """How many workers to run."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+    def control_dir(self) -> Path:
+        """Where workers put their control sockets."""
+        return Path(self.run_dir or self.state_dir)
+
+
+def host_port(address: str) -> tuple[str, int]:
+    """Splits `host:port`, `[v6]:port` or `:port` (every IPv4 address).
+
+    Raises:
+        ValueError: it is neither.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ValueError("not host:port")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - that is what a bare port asks for

@@ -1,0 +1,234 @@
+"""One worker: a loop that serves requests from one listening socket, with its own table, feed and control door."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import resource
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Final
+
+from kernel.service import end_with
+from kernel.tasks import spawn, stop
+from router import control
+from router.edge.context import TICK_S, Edge
+from router.edge.poller import Listener
+from router.edge.server import Client
+from router.edge.static import StaticSites
+from router.feed import Feed
+from router.settings import RouterSettings
+from router.snapshot import Snapshot
+from router.table_file import TableFile
+
+log = logging.getLogger(__name__)
+_BACKLOG: Final = 4096
+_IDLE_GRACE_S: Final = 0.5
+_MOST_SHOWN: Final = 200
+
+
+class Worker:
+    """Everything that one worker process holds.
+
+    Args of the constructor:
+        slot: its place among the workers, 0 first.
+        listener: a bound TCP socket, shared with the supervisor and perhaps with a worker that drains.
+        directory: where control sockets are.
+        replaces: the report id of a crashed worker whose place this one takes, or "".
+    """
+
+    def __init__(
+        self, settings: RouterSettings, slot: int, listener: socket.socket, directory: Path, replaces: str = ""
+    ) -> None:
+        self.settings = settings
+        self.slot = slot
+        self.listener = listener
+        self.stopping = asyncio.Event()
+        self._edge = Edge(settings)
+        self._id = f"{settings.node}-{os.getpid()}"
+        self._ready = False
+        self._server: Listener | None = None
+        self._ticker: asyncio.Task[None] | None = None
+        self._feed: Feed | None = None
+        self._file: TableFile | None = None
+        self._snapshot: Snapshot | None = None
+        if settings.table:
+            self._file = TableFile(self._edge, Path(settings.table))
+        else:
+            if settings.state_dir:
+                path = Path(settings.state_dir) / "table.jsonl"
+                self._snapshot = Snapshot(self._edge, path, writes=slot == 0)
+            self._feed = Feed(self._edge, settings.redis_url, self._id, self._snapshot, replaces)
+        if settings.s3_endpoint:
+            self._edge.static = StaticSites(self._edge)
+        self._door = control.ControlServer(
+            control.socket_path(directory, settings.state_dir, os.getpid()), self._answer
+        )
+
+    async def run(self) -> None:
+        """Serves until told to stop, then drains."""
+        _raise_descriptor_limit()
+        self._door.start()
+        self._ticker = spawn(self._tick(), "router.tick")
+        try:
+            if await self._get_table():
+                self._listen()
+                await self.stopping.wait()
+            await self._drain()
+        finally:
+            await self._close()
+
+    async def _get_table(self) -> bool:
+        """Waits for a table; False when the worker is stopped before."""
+        if self._file is not None:
+            self._file.load()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._file.reload)
+            return True
+        feed = self._feed
+        if feed is None:
+            return False
+        first = spawn(feed.start(), "router.feed.start")
+        told = spawn(self.stopping.wait(), "router.stopping")
+        await asyncio.wait((first, told), return_when=asyncio.FIRST_COMPLETED)
+        await stop(told)
+        if not first.done():
+            await stop(first)
+            return False
+        first.result()
+        if self._snapshot is not None:
+            self._snapshot.start()
+        return True
+
+    def _listen(self) -> None:
+        self._server = Listener(self._edge.streams(), self.listener.dup(), lambda: Client(self._edge), _BACKLOG)
+        self._ready = True
+        log.info("worker %d serves version %d of the table", self.slot, self._edge.table.version)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._edge.tick()
+
+    # --- the end -----------------------------------------------------------------------------------------------------
+
+    async def _drain(self) -> None:
+        """Takes nothing new, finishes what runs, at most `drain_s` seconds."""
+        edge = self._edge
+        self._ready = False
+        edge.draining = True
+        if self._server is not None:
+            self._server.close()
+        self.listener.close()
+        started = time.monotonic()
+        while (edge.clients or edge.tunnels) and time.monotonic() - started < self.settings.drain_s:
+            if time.monotonic() - started >= _IDLE_GRACE_S:
+                for client in list(edge.clients):
+                    client.retire()
+            await asyncio.sleep(0.02)
+        for tunnel in list(edge.tunnels):
+            tunnel.close()
+        for client in list(edge.clients):
+            client.break_off()
+        await asyncio.sleep(0)
+
+    async def _close(self) -> None:
+        if self._feed is not None:
+            await self._feed.stop()
+        if self._snapshot is not None:
+            await self._snapshot.stop()
+        if self._edge.static is not None:
+            await self._edge.static.close()
+        await self._door.stop()
+        await stop(self._ticker)
+        self._edge.tick()
+        if self._edge.access_log is not None:
+            self._edge.access_log.close()
+        self._edge.close()
+
+    # --- the control door --------------------------------------------------------------------------------------------
+
+    async def _answer(self, question: control.Json) -> tuple[control.Json, int | None]:
+        match question.get("ask"):
+            case "status":
+                return self._status(), None
+            case "listener":
+                draining = self.stopping.is_set()
+                return self._status(), None if draining else self.listener.fileno()
+            case "drain":
+                self.stopping.set()
+                return {}, None
+            case "reload":
+                if self._file is not None:
+                    self._file.reload()
+                return self._status(), None
+            case "lookup":
+                return self._look_up(str(question.get("host", "")), str(question.get("path", "/"))), None
+            case "connections":
+                return self._connections(), None
+        return {"error": "unknown question"}, None
+
+    def _status(self) -> control.Json:
+        return {
+            "pid": os.getpid(),
+            "slot": self.slot,
+            "id": self._id,
+            "ready": self._ready,
+            "listen": self.settings.listen,
+            "epoch": self._edge.table.epoch,
+            "version": self._edge.table.version,
+            "numbers": self._edge.metrics.numbers(self._edge.gauges()),
+        }
+
+    def _look_up(self, host: str, path: str) -> control.Json:
+        table = self._edge.table
+        route = table.find(host.lower().encode(), path.encode())
+        if route is None:
+            return {"version": table.version, "route": None, "release": None}
+        release = table.release_for(route)
+        return {
+            "version": table.version,
+            "route": route.record(),
+            "release": release.record() if release else None,
+            "endpoints": [
+                {
+                    "address": e.address,
+                    "in_flight": e.in_flight,
+                    "pooled": len(e.idle),
+                    "failures": e.failures,
+                    "aside_s": round(max(0.0, e.aside_until - self._edge.now), 3),
+                }
+                for e in (release.endpoints if release else ())
+            ],
+        }
+
+    def _connections(self) -> control.Json:
+        clients = list(self._edge.clients)
+        return {
+            "clients": len(clients),
+            "tunnels": len(self._edge.tunnels),
+            "shown": [client.describe() for client in clients[:_MOST_SHOWN]],
+        }
+
+
+async def serve(
+    settings: RouterSettings, slot: int, listener: socket.socket, directory: Path, owners: list[int], replaces: str
+) -> None:
+    """Runs a worker until SIGTERM, a `drain`, or the end of one of its owners."""
+    worker = Worker(settings, slot, listener, directory, replaces)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, worker.stopping.set)
+    loop.add_signal_handler(signal.SIGINT, worker.stopping.set)
+    work = spawn(worker.run(), "router.worker")
+    for owner in owners:
+        end_with(owner, work.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await work
+
+
+def _raise_descriptor_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
