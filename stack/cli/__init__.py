@@ -1,0 +1,1 @@
+"""The `shipoff` command, one module per group of commands."""

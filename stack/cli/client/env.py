@@ -1,0 +1,90 @@
+"""`shipoff env`: a project's variables. Values that are secret need not stand on the command line."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stack.cli.client import link, show
+from stack.cli.client.api import Api
+from stack.cli.client.failures import Exit, Failure, reported
+
+Project = Annotated[str | None, typer.Option("--project", "-p", help="Default: what this folder is linked to.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, values in clear.")]
+
+
+@reported
+def list_env(
+    project: Project = None,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show the values.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Lists the variables; values stay hidden unless asked for."""
+    found = Api().get("projects", link.project(project), "env")
+    if as_json:
+        show.as_json(found)
+        return
+    rows = [[one["name"], one["value"] if reveal else "********", show.ago(one["updated_at"])] for one in found["env"]]
+    show.table(["NAME", "VALUE", "CHANGED"], rows, "no variables: shipoff env set NAME=VALUE")
+
+
+@reported
+def set_env(
+    assignments: Annotated[
+        list[str] | None, typer.Argument(help="NAME=VALUE, or NAME to be asked for the value.")
+    ] = None,
+    project: Project = None,
+    file: Annotated[Path | None, typer.Option("--file", "-f", help="A .env file with NAME=VALUE lines.")] = None,
+) -> None:
+    """Sets variables; they take effect with the next deployment."""
+    wanted = _of_file(file) if file else {}
+    for text in assignments or []:
+        name, equals, value = text.partition("=")
+        wanted[name] = value if equals else _ask(name)
+    if not wanted:
+        raise Failure("NOTHING_TO_SET", "no variable was named", "shipoff env set NAME=VALUE", Exit.USAGE)
+    Api().put("projects", link.project(project), "env", body={"set": wanted})
+    print(f"set {', '.join(sorted(wanted))}; the next deployment has it: shipoff deploy")
+
+
+@reported
+def unset_env(
+    names: Annotated[list[str], typer.Argument(help="Names.")],
+    project: Project = None,
+) -> None:
+    """Removes variables; they are gone with the next deployment."""
+    Api().put("projects", link.project(project), "env", body={"unset": names})
+    print(f"removed {', '.join(sorted(names))}; the next deployment goes without: shipoff deploy")
+
+
+def _ask(name: str) -> str:
+    if sys.stdin.isatty():
+        return getpass.getpass(f"{name}: ")
+    return sys.stdin.readline().rstrip("\n")
+
+
+def _of_file(path: Path) -> dict[str, str]:
+    """Variables of a .env file: NAME=VALUE, `export` allowed, # comments, quotes around a whole value removed."""
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure("FILE_UNREADABLE", f"cannot read {path}: {error}", status=Exit.USAGE) from error
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        text = line.strip().removeprefix("export ").strip()
+        if not text or text.startswith("#"):
+            continue
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise Failure("FILE_INVALID", f"{path}:{number} is not NAME=VALUE", status=Exit.USAGE)
+        found[name.strip()] = _unquoted(value.strip())
+    return found
+
+
+def _unquoted(value: str) -> str:
+    quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if quoted else value

@@ -1,0 +1,27 @@
+"""Registers the developer's commands: a client of any platform, here or far away."""
+
+from __future__ import annotations
+
+import typer
+
+from stack.cli.client import commands, deploy, env
+
+
+def register(app: typer.Typer) -> None:
+    """Adds login, projects, link, deploy, deployments, logs, open and env."""
+    app.command("login")(commands.login)
+    projects = typer.Typer(no_args_is_help=True, help="Your projects.")
+    projects.command("create")(commands.create_project)
+    projects.command("list")(commands.list_projects)
+    app.add_typer(projects, name="projects")
+    app.command("link")(commands.link_folder)
+    app.command("deploy")(deploy.deploy)
+    app.command("deployments")(commands.deployments)
+    app.command("logs")(commands.logs)
+    app.command("open")(commands.open_project)
+    variables = typer.Typer(no_args_is_help=True, help="A project's env vars.")
+    variables.command("set")(env.set_env)
+    variables.command("list")(env.list_env)
+    variables.command("unset")(env.unset_env)
+    app.add_typer(variables, name="env")
+    app.command("git-credential", hidden=True)(commands.git_credential)

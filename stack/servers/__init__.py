@@ -1,0 +1,1 @@
+"""Postgres, Valkey and SeaweedFS as child processes, from wheels or from the system."""
