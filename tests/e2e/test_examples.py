@@ -1,0 +1,86 @@
+"""Every example: pushed with the real git, served, and replaced under constant requests of which not one may fail."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from stack import runtimes
+from tests.e2e.world import Platform, Repository, Visitors
+
+Checkout = Callable[..., Repository]
+
+
+@dataclass(frozen=True)
+class Example:
+    """An example, the file of its message, a second page and what that must contain."""
+
+    name: str
+    file: str
+    second: str
+    expected: str
+
+
+ALL = [
+    Example("static-html", "index.html", "/guides/", "<html"),
+    Example("vite-spa", "src/message.js", "/boats/2", "<div id="),
+    Example("node-express", "src/server.js", "/api/notes", "["),
+    Example("next", "app/message.js", "/api/time", "{"),
+    Example("python-flask", "app.py", "/api/temperature?celsius=21", "294"),
+    Example("python-fastapi", "main.py", "/api/trips", "["),
+    Example("php-plain", "public/index.php", "/api/tides?days=2", "["),
+]
+
+
+@pytest.mark.parametrize("example", ALL, ids=lambda example: example.name)
+def test_a_pushed_example_is_served_and_replaced_without_a_failed_request(
+    example: Example, platform: Platform, checkout: Checkout
+) -> None:
+    if example.name == "php-plain" and shutil.which("php") is None and not runtimes.has_php():
+        pytest.skip("no PHP on this machine and none could be unpacked")
+    before, after = f"Hello from {example.name}", f"Changed {example.name}"
+    repository = checkout(example.name, example.name)
+    pushed = repository.push()
+    assert pushed.status == 0, pushed.output
+    assert f"live at http://{example.name}.localhost" in pushed.output
+    page = platform.get(example.name)
+    assert page.status == 200
+    assert before in page.text
+    second = platform.get(example.name, example.second)
+    assert (second.status, example.expected in second.text) == (200, True), second
+
+    repository.replace(example.file, before, after)
+    repository.commit("second")
+    with Visitors(platform, example.name, marks=(before, after)) as visitors:
+        pushed = repository.push()
+        assert pushed.status == 0, pushed.output
+        assert after in platform.get(example.name).text
+    assert visitors.failures == []
+    assert visitors.seen == {before, after}
+    live = [d for d in platform.deployments(example.name) if d["state"] == "LIVE"]
+    assert len(live) == 1
+
+
+def test_what_the_router_says_of_static_files(platform: Platform, checkout: Checkout) -> None:
+    repository = checkout("static-rules", "static-html")
+    assert repository.push().status == 0
+    page = platform.get("static-rules", "/")
+    assert platform.get("static-rules", "/", **{"If-None-Match": page.headers["etag"]}).status == 304
+    part = platform.get("static-rules", "/", Range="bytes=0-8")
+    assert (part.status, part.text) == (206, page.text[:9])
+    missing = platform.get("static-rules", "/none", Accept="text/html")
+    assert missing.status == 404
+    assert "<html" in missing.text
+    assert platform.get("static-rules", "/../../etc/passwd").status in (400, 404)
+
+
+def test_env_vars_reach_the_app_with_the_next_deployment(platform: Platform, checkout: Checkout) -> None:
+    repository = checkout("greeter", "node-express")
+    assert repository.push().status == 0
+    assert "Welcome" in platform.get("greeter").text
+    status, body = platform.call("PUT", "/v1/projects/greeter/env", {"set": {"GREETING": "Ahoy"}})
+    assert status == 200, body
+    repository.commit("again")
+    assert repository.push().status == 0
+    assert "Ahoy" in platform.get("greeter").text
