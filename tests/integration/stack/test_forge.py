@@ -205,7 +205,7 @@ async def test_one_that_is_no_longer_waited_for_does_not_begin(make: Make, folde
     with pytest.raises(asyncio.CancelledError):
         await begun
     end = time.monotonic() + 20
-    while reap(others | Process.live):
-        assert time.monotonic() < end
+    while left := reap(others | Process.live):
+        assert time.monotonic() < end, [arguments(pid) for pid in left]
         await asyncio.sleep(0.02)
     assert (folder / "1.out").read_text() == ""
