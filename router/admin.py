@@ -10,7 +10,6 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from kernel.telemetry import AdminDoor
 from router.control import Json
-from router.exposition import exposition
 
 if TYPE_CHECKING:
     from router.supervisor import Supervisor
@@ -27,8 +26,7 @@ class RouterAdmin(AdminDoor):
         self.app.router.add_get("/debug/workers", self._workers)
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        numbers, workers = await self._supervisor.numbers()
-        return web.Response(body=exposition(numbers, workers), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return web.Response(body=await self._supervisor.metrics(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _lookup(self, request: web.Request) -> web.Response:
         """What would this host and path do? Query: host, path."""

@@ -119,5 +119,10 @@ def socket_paths(directory: Path, state_dir: str) -> list[Path]:
     return sorted(directory.glob(f"r-{_tag(state_dir)}-*.sock"))
 
 
+def log_path(directory: Path, state_dir: str) -> Path:
+    """Where the supervisor takes the access log; the next one takes it at the same place."""
+    return directory / f"l-{_tag(state_dir)}.sock"
+
+
 def _tag(state_dir: str) -> str:
     return hashlib.sha256(state_dir.encode()).hexdigest()[:8]

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 import time
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -140,11 +141,13 @@ class Feed:
     def _take(self, entry: bytes, values: dict[bytes, bytes]) -> None:
         self._cursor = entry
         try:
-            event = decode(values.get(b"e", b"")).data
+            envelope = decode(values.get(b"e", b""))
+            event = envelope.data
             if not isinstance(event, RouteEvent):
                 raise _ResyncNeeded(f"an event of another stream, {event.TYPE}")
             self._apply(event)
             self._edge.metrics.events += 1
+            self._edge.metrics.feed_lags.observe(_lag(envelope.at))
         except ShipoffError as error:
             self._edge.metrics.poisoned += 1
             self._poisoned += 1
@@ -292,6 +295,14 @@ def _entries(answer: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
     if found and isinstance(found[0], list) and found[0] and isinstance(found[0][0], (tuple, list)):
         found = found[0]
     return [(entry, values) for entry, values in found]
+
+
+def _lag(at: str) -> float:
+    """Seconds since an event was made; machines' clocks differ, so never below 0."""
+    try:
+        return max(0.0, time.time() - datetime.fromisoformat(at).timestamp())
+    except ValueError:
+        return 0.0
 
 
 def _last_id(stream: dict[Any, Any]) -> bytes:

@@ -1,4 +1,4 @@
-"""What a worker counts, as plain numbers; the supervisor adds them up and shows them (exposition.py).
+"""What a worker counts, as plain numbers; the supervisor adds them up (tally.py) and shows them (exposition.py).
 
 No label ever holds a host, a path or a project: the number of series stays fixed.
 """
@@ -8,14 +8,17 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Any, Final
 
-BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+from kernel.errors import ErrorKind
+from router.core.request import APP, ERROR, KINDS, Request
+
 Numbers = dict[str, Any]
 
-# name -> help; the plain counters and gauges of `Metrics`.
+# name -> help; the plain counters and gauges of `Metrics`. Names as in router_<name>, without _total.
 COUNTERS: Final = {
     "accepted": "client connections accepted",
     "dials": "upstream connections made",
     "dial_failures": "upstream connections that could not be made",
+    "reuses": "requests sent on a pooled upstream connection",
     "retries": "requests sent again to another connection",
     "tunnels": "connections upgraded",
     "aborted": "requests whose client went away or whose answer broke off",
@@ -26,34 +29,68 @@ COUNTERS: Final = {
     "resyncs": "whole tables read from Redis",
     "events": "events applied to the table",
     "poisoned": "events or records that could not be understood",
-    "log_dropped": "access log lines dropped because the writer was too slow",
+    "log_dropped": "access log records dropped by a worker because nobody took them in time",
 }
 GAUGES: Final = {
     "connections": "client connections open",
     "in_flight": "requests in flight",
     "tunnels_open": "upgraded connections open",
+    "pooled_connections": "idle upstream connections",
+    "log_waiting": "access log records that wait in workers",
     "table_version": "version of the route table served",
     "table_hosts": "hosts in the route table",
     "table_frozen": "1 while the bus is gone and the table stands still",
     "table_age_seconds": "seconds since the table was last known to be current",
+    "loop_lag_seconds": "the latest that a worker's clock ticked within the last seconds: how long callbacks wait",
 }
-_WORST: Final = frozenset(("table_frozen", "table_age_seconds", "table_hosts"))
+SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+# name -> help; all in seconds with the bounds above.
+HISTOGRAMS: Final = {
+    "request_duration": "head to last byte",
+    "first_byte": "head of a request to the head of the app's answer",
+    "queue": "what requests waited in a queue or for a sleeping app, those that waited",
+    "feed_lag": "from an event of the table to its effect",
+}
+_WORST: Final = frozenset(("table_frozen", "table_age_seconds", "table_hosts", "loop_lag_seconds"))
+
+
+class Histogram:
+    """Durations by bucket.
+
+    Attributes:
+        counts: one a bound of SECONDS and one above all.
+        total: seconds.
+    """
+
+    __slots__ = ("counts", "total")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(SECONDS) + 1)
+        self.total = 0.0
+
+    def observe(self, seconds: float) -> None:
+        """Counts one duration."""
+        self.counts[bisect_left(SECONDS, seconds)] += 1
+        self.total += seconds
 
 
 class Metrics:
     """The counters of one worker."""
 
     def __init__(self) -> None:
-        self.statuses = [0] * 600
+        self.answers = [[0] * 600 for _ in KINDS]
         self.errors: dict[str, int] = {}
-        self.durations = [0] * (len(BUCKETS) + 1)
-        self.seconds = 0.0
+        self.durations = Histogram()
+        self.first_bytes = Histogram()
+        self.queues = Histogram()
+        self.feed_lags = Histogram()
         for name in COUNTERS:
             setattr(self, name, 0)
 
     accepted: int
     dials: int
     dial_failures: int
+    reuses: int
     retries: int
     tunnels: int
     aborted: int
@@ -66,11 +103,33 @@ class Metrics:
     poisoned: int
     log_dropped: int
 
-    def answered(self, status: int, seconds: float) -> None:
-        """Counts a request that got its whole answer."""
-        self.statuses[status] += 1
-        self.durations[bisect_left(BUCKETS, seconds)] += 1
-        self.seconds += seconds
+    def answered(self, request: Request, ended: float) -> None:
+        """Counts a request that got its whole answer.
+
+        Args:
+            ended: on the clock of `request.started`.
+        """
+        kind = request.kind
+        self.answers[kind][request.status] += 1
+        started = request.started
+        seconds = ended - started
+        durations = self.durations
+        durations.counts[bisect_left(SECONDS, seconds)] += 1
+        durations.total += seconds
+        if kind == APP:
+            seconds = request.first - started
+            first_bytes = self.first_bytes
+            first_bytes.counts[bisect_left(SECONDS, seconds)] += 1
+            first_bytes.total += seconds
+        if request.queued:
+            self.queues.observe(request.queued)
+        self.received_bytes += request.received
+        self.sent_bytes += request.sent
+
+    def unread(self, kind: ErrorKind) -> None:
+        """Counts the answer to a head that could not be read."""
+        self.answers[ERROR][kind.status] += 1
+        self.failed(kind.code)
 
     def failed(self, code: str) -> None:
         """Counts an answer of the router's own."""
@@ -78,25 +137,32 @@ class Metrics:
 
     def numbers(self, gauges: dict[str, float]) -> Numbers:
         """All counts, ready for JSON."""
+        parts = (self.durations, self.first_bytes, self.queues, self.feed_lags)
         return {
             "counters": {name: getattr(self, name) for name in COUNTERS},
             "gauges": gauges,
-            "statuses": {str(status): count for status, count in enumerate(self.statuses) if count},
+            "answers": {
+                f"{kind} {status}": count
+                for kind, counts in zip(KINDS, self.answers, strict=True)
+                for status, count in enumerate(counts)
+                if count
+            },
             "errors": dict(self.errors),
-            "durations": list(self.durations),
-            "seconds": self.seconds,
+            "histograms": {name: [*part.counts, part.total] for name, part in zip(HISTOGRAMS, parts, strict=True)},
         }
 
 
 def add(one: Numbers, other: Numbers) -> Numbers:
-    """The sum of two workers' numbers (gauges: the sum, or the worst where a sum means nothing)."""
+    """The sum of two workers' numbers (gauges: the sum, or the worst where a sum means nothing).
+
+    A worker of an older or newer program may lack what the other has.
+    """
     return {
         "counters": _sum(one["counters"], other["counters"]),
         "gauges": _gauges(one["gauges"], other["gauges"]),
-        "statuses": _sum(one["statuses"], other["statuses"]),
+        "answers": _sum(one["answers"], other["answers"]),
         "errors": _sum(one["errors"], other["errors"]),
-        "durations": [a + b for a, b in zip(one["durations"], other["durations"], strict=True)],
-        "seconds": one["seconds"] + other["seconds"],
+        "histograms": _histograms(one["histograms"], other["histograms"]),
     }
 
 
@@ -114,14 +180,21 @@ def _sum(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
     return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
 
 
-def _gauges(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
-    if not one or not other:
-        return one or other
+def _histograms(one: dict[str, list[float]], other: dict[str, list[float]]) -> dict[str, list[float]]:
+    empty = [0.0] * (len(SECONDS) + 2)
     return {
-        name: (min if name == "table_version" else max if name in _WORST else _plus)(one[name], other[name])
-        for name in one
+        name: [a + b for a, b in zip(one.get(name, empty), other.get(name, empty), strict=True)]
+        for name in {**one, **other}
     }
 
 
-def _plus(one: float, other: float) -> float:
-    return one + other
+def _gauges(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
+    if not one or not other:
+        return one or other
+    return {name: _combine(name, one.get(name, 0), other.get(name, 0)) for name in {**one, **other}}
+
+
+def _combine(name: str, one: float, other: float) -> float:
+    if name == "table_version":
+        return min(one, other)
+    return max(one, other) if name in _WORST else one + other

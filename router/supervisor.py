@@ -24,9 +24,12 @@ from typing import Final
 
 from kernel.errors import define
 from kernel.tasks import spawn, stop
-from router import control, metrics
+from router import control
 from router.admin import RouterAdmin
+from router.exposition import Own, exposition
+from router.processes import Usage, usage
 from router.settings import RouterSettings, host_port
+from router.tally import Tally
 
 log = logging.getLogger(__name__)
 LISTEN_FAILED = define("LISTEN_FAILED", source="client", hint="choose another address, or stop what listens there")
@@ -39,13 +42,21 @@ _KILL_S: Final = 5.0
 
 
 class Slot:
-    """A worker's place: its listening socket lives as long as the router, its processes come and go."""
+    """A worker's place: its listening socket lives as long as the router, its processes come and go.
+
+    Attributes:
+        serial: of its process among all that this supervisor has started.
+        cpu_s, cpu_before_s: seconds of CPU when last looked at, and of its earlier processes.
+    """
 
     def __init__(self, number: int, listener: socket.socket) -> None:
         self.number = number
         self.listener = listener
         self.process: Process | None = None
         self.last_id = ""
+        self.serial = 0
+        self.cpu_s = 0.0
+        self.cpu_before_s = 0.0
 
 
 class Supervisor:
@@ -60,8 +71,8 @@ class Supervisor:
         self.slots: list[Slot] = []
         self.stopping: bool = False
         self._arguments = arguments
-        self._gone = metrics.nothing()
-        self._seen: dict[int, metrics.Numbers] = {}
+        self.tally = Tally()
+        self._restarts = self._started = 0
         self._temporary = ""
         self._lock = -1
         self._tasks: list[asyncio.Task[None]] = []
@@ -154,7 +165,7 @@ class Supervisor:
             status = await slot.process.wait()
             if self._is_stopping():
                 return
-            self._bury(slot.process.pid)
+            self._bury(slot)
             lived = time.monotonic() - started
             pause = _FIRST_PAUSE_S if lived > _STEADY_S else min(pause * 2, _LONGEST_PAUSE_S)
             log.error("worker %d (pid %d) ended with %d; starting another", slot.number, slot.process.pid, status)
@@ -171,6 +182,7 @@ class Supervisor:
             command += ["--owner", str(os.getpid())]
         process = await asyncio.create_subprocess_exec(*command, pass_fds=(descriptor,), start_new_session=True)
         slot.last_id = f"{self.settings.node}-{process.pid}"
+        slot.serial = self._started = self._started + 1
         return process
 
     async def statuses(self) -> list[control.Json]:
@@ -179,17 +191,20 @@ class Supervisor:
 
     async def ask_all(self, question: control.Json) -> list[control.Json]:
         """Asks every worker; leaves out those that do not answer."""
-        pids = [slot.process.pid for slot in self.slots if slot.process and slot.process.returncode is None]
-        answers = await asyncio.gather(*(self._ask(pid, question) for pid in pids))
+        answers = await asyncio.gather(*(self._ask(slot, question) for slot in self.slots))
         return [answer for answer in answers if answer is not None]
 
-    async def _ask(self, pid: int, question: control.Json) -> control.Json | None:
+    async def _ask(self, slot: Slot, question: control.Json) -> control.Json | None:
+        process, serial = slot.process, slot.serial
+        if process is None or process.returncode is not None:
+            return None
+        path = control.socket_path(self.directory, self.settings.state_dir, process.pid)
         try:
-            answer, _ = await control.ask(control.socket_path(self.directory, self.settings.state_dir, pid), question)
+            answer, _ = await control.ask(path, question)
         except (OSError, TimeoutError):
             return None
         if "numbers" in answer:
-            self._seen[pid] = answer["numbers"]
+            self.tally.note(serial, answer["numbers"])
         return answer
 
     async def missing(self) -> str:
@@ -200,17 +215,32 @@ class Supervisor:
         waiting = len(self.slots) - len(ready)
         return f"{waiting} of {len(self.slots)} workers serve no table yet" if waiting else ""
 
-    async def numbers(self) -> tuple[metrics.Numbers, int]:
-        """What all workers counted, those that have ended included, and how many answer."""
-        total, statuses = self._gone, await self.statuses()
-        for status in statuses:
-            total = metrics.add(total, status["numbers"])
-        return total, len(statuses)
+    async def metrics(self) -> bytes:
+        """What Prometheus scrapes: all workers, those that have ended included."""
+        await self.statuses()
+        own: Own = {
+            "worker_restarts": (
+                "workers that ended by themselves and were started anew",
+                "why",
+                {"ended": self._restarts},
+            )
+        }
+        return exposition(self.tally.total(), self._usage(), own)
 
-    def _bury(self, pid: int) -> None:
-        numbers = self._seen.pop(pid, None)
-        if numbers is not None:
-            self._gone = metrics.add(self._gone, metrics.without_gauges(numbers))
+    def _usage(self) -> list[Usage]:
+        taken = [usage("supervisor", os.getpid())]
+        for slot in self.slots:
+            found = usage(str(slot.number), slot.process.pid) if slot.process is not None else None
+            if found is not None:
+                slot.cpu_s = found.cpu_s
+                found = found._replace(cpu_s=slot.cpu_before_s + found.cpu_s)
+            taken.append(found)
+        return [one for one in taken if one is not None]
+
+    def _bury(self, slot: Slot) -> None:
+        self._restarts += 1
+        self.tally.bury(slot.serial)
+        slot.cpu_before_s, slot.cpu_s = slot.cpu_before_s + slot.cpu_s, 0.0
 
     async def _watch(self) -> None:
         """Remembers what workers counted, so that a crash loses at most a second of it."""

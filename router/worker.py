@@ -16,6 +16,7 @@ from typing import Final
 from kernel.service import end_with
 from kernel.tasks import spawn, stop
 from router import control
+from router.access_log.outlet import FileSink, Outlet, Sink, SocketSink
 from router.edge.context import TICK_S, Edge
 from router.edge.poller import Listener
 from router.edge.server import Client
@@ -56,6 +57,9 @@ class Worker:
         self._feed: Feed | None = None
         self._file: TableFile | None = None
         self._snapshot: Snapshot | None = None
+        self._outlet: Outlet | None = None
+        if self._edge.access_log is not None:
+            self._outlet = Outlet(self._edge.access_log, self._sink(directory))
         if settings.table:
             self._file = TableFile(self._edge, Path(settings.table))
         else:
@@ -74,6 +78,8 @@ class Worker:
         _raise_descriptor_limit()
         self._door.start()
         self._ticker = spawn(self._tick(), "router.tick")
+        if self._outlet is not None:
+            self._outlet.start()
         try:
             if await self._get_table():
                 self._listen()
@@ -81,6 +87,12 @@ class Worker:
             await self._drain()
         finally:
             await self._close()
+
+    def _sink(self, directory: Path) -> Sink:
+        settings = self.settings
+        if settings.access_log:
+            return FileSink(settings.access_log)
+        return SocketSink(control.log_path(directory, settings.state_dir))
 
     async def _get_table(self) -> bool:
         """Waits for a table; False when the worker is stopped before."""
@@ -145,8 +157,8 @@ class Worker:
         await self._door.stop()
         await stop(self._ticker)
         self._edge.tick()
-        if self._edge.access_log is not None:
-            self._edge.access_log.close()
+        if self._outlet is not None:
+            await self._outlet.stop()
         self._edge.close()
 
     # --- the control door --------------------------------------------------------------------------------------------

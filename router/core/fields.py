@@ -37,7 +37,9 @@ DIGITS: Final = re.compile(rb"[0-9]{1,18}").fullmatch
 _OPTION: Final = re.compile(TOKEN + rb"+").fullmatch
 _KEEP_ALIVE_TIMEOUT: Final = re.compile(rb"timeout=([0-9]{1,6})").search
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.:+/=-]{8,128}").fullmatch
-_TRACEPARENT: Final = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}").fullmatch
+# W3C Trace Context, section 3.2: version 00 is exactly this; a later one may add fields, and ff is none.
+_IDS: Final = rb"-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+_TRACEPARENT: Final = re.compile(rb"00" + _IDS + rb"|(?!00|ff)[0-9a-f]{2}" + _IDS + rb"(?:-.*)?").fullmatch
 _NEVER_NAMED: Final = frozenset((b"host", b"content-length", b"transfer-encoding", b"content-type", b"authorization"))
 _CONNECTION_OPTIONS: Final = frozenset((b"close", b"keep-alive", b"upgrade", b"te"))
 
@@ -215,7 +217,10 @@ def _request_id(head: RequestHead, raw: bytes, trusted: bool) -> bool:
 
 
 def _traceparent(head: RequestHead, raw: bytes, trusted: bool) -> bool:
-    return _TRACEPARENT(raw) is None
+    if head.traceparent or _TRACEPARENT(raw) is None:
+        return True
+    head.traceparent = raw
+    return False
 
 
 def _identity(head: RequestHead, raw: bytes, trusted: bool) -> bool:

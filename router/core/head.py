@@ -50,6 +50,7 @@ class RequestHead:
         expects: it waits for 100 (Continue) before the body.
         upgrade: the protocol that it asks for, or b"".
         forwarded_for, forwarded_proto, request_id: what the client claimed, or b""; the caller decides over trust.
+        traceparent: as sent and forwarded, or b"".
         plain: nothing in it needed a look: no framing, hop-by-hop or identity header.
         lines: request line and header lines to forward, each with CRLF, without the empty line.
         end: bytes of the head in the data, the empty line included.
@@ -69,6 +70,7 @@ class RequestHead:
         "plain",
         "request_id",
         "target",
+        "traceparent",
         "upgrade",
     )
 
@@ -87,6 +89,7 @@ class RequestHead:
         self.forwarded_for = b""
         self.forwarded_proto = b""
         self.request_id = b""
+        self.traceparent = b""
 
     def header(self, name: bytes) -> bytes:
         """The first value of a forwarded header, b"" when absent.

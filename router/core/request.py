@@ -21,6 +21,7 @@ from router.core.balance import Endpoint
 from router.core.body import CHUNKED, Chunked
 from router.core.errors import Refused
 from router.core.head import RequestHead
+from router.core.records import Route
 
 READ, DIAL, SENT, ANSWER, LOCAL, TUNNEL, DONE, LOST = range(8)
 NAMES: Final = ("READ", "DIAL", "SENT", "ANSWER", "LOCAL", "TUNNEL", "DONE", "LOST")
@@ -43,6 +44,12 @@ _IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
 DIAL_FAILED, CLOSED_UNUSED, CLOSED_FRESH = range(3)
 
 
+# What answers a request, for the metrics: the app, a file of the site, the cache, a rule or the router by itself (a
+# redirect), an error of the router's own, or a tunnel.
+OWN, APP, FILE, CACHE, ERROR, TUNNELED = range(6)
+KINDS: Final = ("router", "app", "file", "cache", "error", "tunnel")
+
+
 class Request:
     """One request, from its head to its end.
 
@@ -52,6 +59,11 @@ class Request:
         tried: endpoints whose dial failed for this request.
         failure: how the last of them failed.
         started: seconds of the worker's fine clock, for the log.
+        queued: seconds that it waited before an endpoint was picked (queue, sleeping app, slow password).
+        connecting: seconds that its dials took, those that failed included.
+        first: when the app's answer came, on the clock of `started`; 0 before.
+        kind: what answers it, one of KINDS.
+        route: what the table said; None while nothing was found.
         status: what the client was told; 0 before.
         error: the router's own code, or "".
         ruled: what the rules of its route have made of it (edge/policing.py); None on a route without.
@@ -60,13 +72,17 @@ class Request:
     __slots__ = (
         "_chunked",
         "attempts",
+        "connecting",
         "endpoint",
         "error",
         "failure",
+        "first",
         "head",
         "id",
+        "kind",
         "left",
         "phase",
+        "queued",
         "received",
         "release",
         "route",
@@ -91,7 +107,11 @@ class Request:
         self.status = 0
         self.error = ""
         self.ruled: Any = None
-        self.route = ""
+        self.route: Route | None = None
+        self.kind = OWN
+        self.queued = 0.0
+        self.connecting = 0.0
+        self.first = 0.0
         self.release = ""
         self.received = 0
         self.sent = 0

@@ -13,7 +13,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from kernel.errors import ErrorKind
-from router.core.request import ANSWER, DONE, LOCAL, Request
+from router.core import timing
+from router.core.request import ANSWER, DONE, ERROR, LOCAL, Request
 from router.core.trust import Peer
 from router.edge import policing
 from router.edge.context import Edge
@@ -133,6 +134,7 @@ class Answering(asyncio.Protocol):
             return
         self._let_go()
         request.error = kind.code
+        request.kind = ERROR
         self.edge.metrics.failed(kind.code)
         lines, page = render(kind, detail, request.id, request.head.header(b"accept"), retry_after)
         self.answer(request, kind.status, lines.partition(b"\r\n")[2] + more, page)
@@ -167,11 +169,20 @@ class Answering(asyncio.Protocol):
 
     def tail(self, request: Request) -> bytes:
         """The last header lines of every answer, with the empty line."""
+        lines = b"X-Request-Id: " + request.id + b"\r\n"
+        if self.edge.timed:
+            lines += self._timing(request)
         if self.keep:
             if request.head.minor:
-                return b"X-Request-Id: " + request.id + b"\r\n\r\n"
-            return b"X-Request-Id: " + request.id + b"\r\nConnection: keep-alive\r\n\r\n"
-        return b"X-Request-Id: " + request.id + b"\r\nConnection: close\r\n\r\n"
+                return lines + b"\r\n"
+            return lines + b"Connection: keep-alive\r\n\r\n"
+        return lines + b"Connection: close\r\n\r\n"
+
+    @staticmethod
+    def _timing(request: Request) -> bytes:
+        if request.first:
+            return timing.proxied(request.first - request.started, request.queued, request.connecting)
+        return timing.own(perf_counter() - request.started)
 
     def finish(self) -> None:
         """The answer is whole: goes on to the next request, or closes."""
@@ -185,11 +196,7 @@ class Answering(asyncio.Protocol):
         self.out = b""
         if request.ruled is not None:
             policing.ended(self, request)
-        edge.metrics.answered(request.status, perf_counter() - request.started)
-        edge.metrics.received_bytes += request.received
-        edge.metrics.sent_bytes += request.sent
-        if edge.access_log is not None:
-            self._log(request)
+        self.account(request)
         if not self.keep:
             if request.left or self._buffer:
                 self._linger()
@@ -253,9 +260,12 @@ class Answering(asyncio.Protocol):
             task.cancel()
         self.held = []
 
-    def _log(self, request: Request) -> None:
-        if self.edge.access_log is not None:
-            self.edge.access_log.add(request, self.peer.ip, perf_counter() - request.started)
+    def account(self, request: Request) -> None:
+        """Counts and notes a request that has ended."""
+        edge, ended = self.edge, perf_counter()
+        edge.metrics.answered(request, ended)
+        if edge.access_log is not None:
+            edge.access_log.add(request, self.peer.client_ip(request.head), ended)
 
 
 def _current_task() -> asyncio.Task[Any] | None:

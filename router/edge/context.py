@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from router.edge.tunnel import Tunnel
 
 TICK_S: Final = 0.25
+_LAG_WINDOW_S: Final = 10.0
 
 
 class Edge:
@@ -33,6 +34,7 @@ class Edge:
         now: a coarse monotonic clock in seconds, moved by `tick`; good for deadlines, free to read.
         draining: no new work: answers carry `Connection: close`.
         date: the Date header line of this second.
+        timed: answers carry Server-Timing.
         guard: what the rules of routes count and remember.
     """
 
@@ -42,7 +44,8 @@ class Edge:
         self.metrics = Metrics()
         self.ids = RequestIds()
         self.networks = networks(settings.trusted)
-        self.access_log: AccessLog | None = AccessLog(settings.access_log) if settings.access_log else None
+        self.access_log = AccessLog() if settings.access_log or settings.logsink_address else None
+        self.timed = settings.server_timing
         self.guard = Guard()
         self.static: StaticSites | None = None
         self.clients: set[Client] = set()
@@ -50,6 +53,8 @@ class Edge:
         self.pools: set[Endpoint] = set()
         self.draining = False
         self.now = time.monotonic()
+        self._late = self._late_before = 0.0
+        self._late_since = self.now
         self.date = b""
         self._day_second = 0
         self.in_flight = 0
@@ -71,7 +76,9 @@ class Edge:
 
     def tick(self) -> None:
         """Moves the clock and ends whatever is past its deadline; called every TICK_S."""
-        now = self.now = time.monotonic()
+        now = time.monotonic()
+        self._notice_lag(now)
+        self.now = now
         second = int(time.time())
         if second != self._day_second:
             self._day_second = second
@@ -84,7 +91,13 @@ class Edge:
             for pooled in [u for u in endpoint.idle if u.until < now]:
                 pooled.discard()
         if self.access_log is not None:
-            self.metrics.log_dropped += self.access_log.flush()
+            self.metrics.log_dropped += self.access_log.take_dropped()
+
+    def _notice_lag(self, now: float) -> None:
+        """Keeps the worst lateness of this window and of the one before."""
+        self._late = max(self._late, now - self.now - TICK_S)
+        if now - self._late_since > _LAG_WINDOW_S:
+            self._late_before, self._late, self._late_since = self._late, 0.0, now
 
     def retire(self, endpoints: list[Endpoint]) -> None:
         """Closes the idle connections of endpoints that have left the table; busy ones finish first."""
@@ -100,8 +113,11 @@ class Edge:
             "connections": len(self.clients),
             "in_flight": self.in_flight,
             "tunnels_open": len(self.tunnels),
+            "pooled_connections": sum(len(endpoint.idle) for endpoint in self.pools),
+            "log_waiting": len(self.access_log) if self.access_log is not None else 0,
             "table_version": self.table.version,
             "table_hosts": len(self.table),
             "table_frozen": int(frozen),
             "table_age_seconds": age,
+            "loop_lag_seconds": max(self._late, self._late_before),
         }

@@ -5,6 +5,7 @@ A retry looks the route up anew: while a table flips, an endpoint that has just 
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from kernel.tasks import spawn
@@ -41,12 +42,15 @@ def attempt(client: Client, request: Request, route: Route) -> None:
         client.refuse(failure.kind, failure.detail)
         return
     if not request.attempts:
+        if request.phase:  # it has waited for something
+            request.queued = perf_counter() - request.started
         client.out = _head(client, request) + client.out
     request.attempts += 1
     request.endpoint = endpoint
     request.release = release.id
     upstream = Upstream.take(edge, endpoint, careful=request.head.method != b"GET")
     if upstream is not None:
+        edge.metrics.reuses += 1
         send(client, request, upstream)
         return
     request.move(DIAL)
@@ -100,15 +104,17 @@ def _refuse_empty(client: Client, release: Release | None) -> None:
 
 
 async def _dial(client: Client, request: Request, endpoint: Endpoint) -> None:
-    edge = client.edge
+    edge, begun = client.edge, perf_counter()
     try:
         upstream = await dial(edge, endpoint)
     except Refused as refused:
+        request.connecting += perf_counter() - begun
         edge.metrics.dial_failures += 1
         endpoint.failed(edge.now)
         if _waits(client, request, endpoint):
             _dial_failed(client, request, endpoint, refused)
         return
+    request.connecting += perf_counter() - begun
     edge.metrics.dials += 1
     endpoint.worked()
     if _waits(client, request, endpoint):

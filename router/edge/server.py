@@ -24,7 +24,7 @@ from router.core.errors import (
 from router.core.head import MAX_HEAD, RequestHead, illegal, read_request
 from router.core.host import canonical
 from router.core.records import DYNAMIC, REDIRECT, STATIC
-from router.core.request import ANSWER, DIAL, DONE, LOCAL, LOST, NAMES, SENT, TUNNEL, Request
+from router.core.request import ANSWER, DIAL, DONE, LOCAL, LOST, NAMES, SENT, TUNNEL, TUNNELED, Request
 from router.core.trust import Peer
 from router.edge import forward, policing
 from router.edge.answering import HELD_BODY, HELD_PIPELINE, Answering
@@ -86,7 +86,8 @@ class Client(Answering):
             request.move(LOST)
             edge.in_flight -= 1
             edge.metrics.aborted += 1
-            self._log(request)
+            if edge.access_log is not None:
+                edge.access_log.add(request, self.peer.client_ip(request.head), perf_counter())
             if request.ruled is not None:
                 policing.ended(self, request)
         self._let_go()
@@ -164,7 +165,7 @@ class Client(Answering):
     def dispatch(self, request: Request) -> None:
         """Looks the request's route up in the table as it is now, and lets the right part answer."""
         edge, head = self.edge, request.head
-        route = edge.table.find(head.host, head.target)
+        route = request.route = edge.table.find(head.host, head.target)
         if route is None:
             self._refuse_route(head)
         elif route.policy is not None and not policing.admit(self, request, route.policy):
@@ -192,11 +193,18 @@ class Client(Answering):
             self.refuse(NO_ROUTE, "no site answers at this address")
 
     def _refuse_head(self, refused: Refused) -> None:
-        self.edge.metrics.failed(refused.kind.code)
-        self.edge.metrics.answered(refused.kind.status, 0.0)
-        lines, page = render(refused.kind, refused.detail, self.edge.ids.next(), b"")
+        edge, request_id = self.edge, self.edge.ids.next()
+        edge.metrics.unread(refused.kind)
+        if edge.access_log is not None:
+            edge.access_log.unread(refused.kind, request_id, self.peer.ip, perf_counter())
+        lines, page = render(refused.kind, refused.detail, request_id, b"")
         self.transport.write(
-            lines + self.edge.date + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(page) + page
+            lines
+            + edge.date
+            + b"X-Request-Id: "
+            + request_id
+            + b"\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(page)
+            + page
         )
         self._linger()
 
@@ -241,8 +249,8 @@ class Client(Answering):
             self.edge.in_flight -= 1
             if request.ruled is not None:
                 policing.ended(self, request)
-            self.edge.metrics.answered(101, perf_counter() - request.started)
-            self._log(request)
+            request.kind = TUNNELED
+            self.account(request)
         early, self._buffer = bytes(self._buffer), b""
         return early
 

@@ -16,7 +16,7 @@ from router.core.errors import FILES_UNAVAILABLE, METHOD_REFUSED, NOT_IN_RELEASE
 from router.core.manifest import Answer, Blob, File, Manifest
 from router.core.negotiate import coding_of, etag, is_unchanged, range_of
 from router.core.records import Route
-from router.core.request import Request
+from router.core.request import FILE, Request
 from router.edge.cache import ByteCache
 from router.edge.context import Edge
 from router.edge.store import Store
@@ -45,6 +45,7 @@ class StaticSites:
     def serve(self, client: Client, request: Request, route: Route) -> None:
         """Answers a request of a static route."""
         request.release = route.release
+        request.kind = FILE
         if request.head.method not in (b"GET", b"HEAD"):
             client.refuse(METHOD_REFUSED, "a static site only answers GET and HEAD")
             return

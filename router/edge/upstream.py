@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from router.core.balance import Endpoint
 from router.core.body import CHUNKED, Chunked
 from router.core.errors import UPSTREAM_INVALID, Refused
 from router.core.head import ResponseHead, read_response
-from router.core.request import ANSWER, Request
+from router.core.request import ANSWER, APP, Request
 from router.edge import forward, policing
 from router.edge.answering import HELD_UPLOAD
 from router.edge.context import Edge
@@ -245,6 +246,8 @@ class Upstream(asyncio.Protocol):
 
     def _pass_head(self, client: Client, request: Request, head: ResponseHead, data: bytes) -> None:
         request.move(ANSWER)
+        request.kind = APP
+        request.first = perf_counter()
         status = request.status = head.status
         self._keep = head.keep
         if head.idle_s:

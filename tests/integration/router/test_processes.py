@@ -264,7 +264,7 @@ async def test_the_admin_door_speaks_for_all_workers(make_processes: MakeProcess
         await router.ask(GET)
     await router.ask(GET.replace(b"app", b"no"))
     metrics = (await router.get("/metrics")).body.decode()
-    assert 'router_requests_total{status="200"} 10.0' in metrics
+    assert 'router_requests_total{kind="app",status="200"} 10.0' in metrics
     assert 'router_errors_total{code="NO_ROUTE"} 1.0' in metrics
     assert "router_workers 2.0" in metrics
     assert "router_request_duration_seconds_count 11.0" in metrics
@@ -283,7 +283,7 @@ async def test_the_admin_door_speaks_for_all_workers(make_processes: MakeProcess
     os.kill(pids[0], signal.SIGKILL)
     await until_gone(pids[0])
     await router.until_ready()
-    assert 'router_requests_total{status="200"} 10.0' in (await router.get("/metrics")).body.decode()
+    assert 'router_requests_total{kind="app",status="200"} 10.0' in (await router.get("/metrics")).body.decode()
 
 
 async def test_requests_are_logged_a_line_each(make_processes: MakeProcesses, table: Path, tmp_path: Path) -> None:

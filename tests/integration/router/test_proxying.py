@@ -195,7 +195,7 @@ async def test_hop_by_hop_headers_stay_on_their_hop(router: InProcess, origin: O
         b"GET / HTTP/1.1\r\nHost: app.test\r\nConnection: X-Secret, TE\r\nX-Secret: 1\r\nTE: trailers\r\n"
         b"Keep-Alive: 5\r\nProxy-Authorization: x\r\nUpgrade: foo\r\nX-Stay: 1\r\n\r\n"
     )
-    assert {n for n, _ in answer.headers} == {"x-stay", "content-length", "date", "x-request-id"}
+    assert {n for n, _ in answer.headers} == {"x-stay", "content-length", "date", "x-request-id", "server-timing"}
     assert answer["x-request-id"] != "theirs"
     assert {n for n, _ in origin.requests[0].headers} == {
         *("host", "x-stay", "x-forwarded-for", "x-forwarded-proto", "via", "x-request-id")

@@ -1,0 +1,149 @@
+"""Empties a worker's access log beside the path: into a file, or to the supervisor, some hundred records at a time.
+
+One task per worker. Its work on the loop is bounded by `_AT_ONCE`; the file is written in a thread. A supervisor that
+is gone is looked for again; meanwhile the list fills up to its bound and then drops, with a count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import struct
+import time
+from pathlib import Path
+from typing import Final, Protocol
+
+from kernel.tasks import spawn, stop
+from router.access_log import lines, packing
+from router.access_log.noted import AccessLog
+
+log = logging.getLogger(__name__)
+_EVERY_S: Final = 0.25
+_AT_ONCE: Final = 500
+_ANSWER_S: Final = 5.0
+_LAST_S: Final = 2.0
+LENGTH: Final = struct.Struct("!I")
+TAKEN: Final = b"+"
+
+
+class Sink(Protocol):
+    """Where records go."""
+
+    async def put(self, frame: list[tuple[object, ...]], offset: float) -> None:
+        """Returns when they are taken.
+
+        Raises:
+            OSError: they are not; they may be put again.
+        """
+        ...
+
+    def close(self) -> None:
+        """Lets go of what is open."""
+        ...
+
+
+class Outlet:
+    """The task."""
+
+    def __init__(self, noted: AccessLog, sink: Sink) -> None:
+        self._noted = noted
+        self._sink = sink
+        self._waiting: list[tuple[object, ...]] = []
+        self._told = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Starts it."""
+        self._task = spawn(self._run(), "router.access_log")
+
+    async def stop(self) -> None:
+        """Ends it behind what is noted, if that can be put down within `_LAST_S`; counts what cannot."""
+        await stop(self._task)
+        try:
+            async with asyncio.timeout(_LAST_S):
+                await self._move_all()
+        except (OSError, TimeoutError) as error:
+            log.warning("%d records of the access log are lost: %r", len(self._waiting) + len(self._noted), error)
+        self._sink.close()
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            try:
+                await self._move_all()
+                self._told = False
+            except (OSError, TimeoutError) as error:
+                if not self._told:
+                    log.warning("the access log waits: %r", error)
+                self._told = True
+
+    async def _move_all(self) -> None:
+        """Moves frames on until none is left. One that was not taken is kept for the next time."""
+        while True:
+            self._waiting = self._waiting or self._noted.take(_AT_ONCE)
+            if not self._waiting:
+                return
+            await self._sink.put(self._waiting, time.time() - time.perf_counter())
+            self._waiting = []
+            await asyncio.sleep(0)  # requests go on between two frames
+
+
+class FileSink:
+    """Appends JSON lines to a file."""
+
+    def __init__(self, path: str) -> None:
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._rest = memoryview(b"")
+
+    async def put(self, frame: list[tuple[object, ...]], offset: float) -> None:
+        """Writes in a thread: a slow disk stops nobody."""
+        if not self._rest:  # else this frame was begun, and the disk was full
+            self._rest = memoryview(lines.lines(frame, offset))
+        await asyncio.to_thread(self._write)
+
+    def _write(self) -> None:
+        while self._rest:
+            self._rest = self._rest[os.write(self._descriptor, self._rest) :]
+
+    def close(self) -> None:
+        """Closes the file."""
+        os.close(self._descriptor)
+
+
+class SocketSink:
+    """Sends frames to the supervisor's door, each behind its length, and awaits its answer."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def put(self, frame: list[tuple[object, ...]], offset: float) -> None:
+        """Returns when the supervisor has it.
+
+        Raises:
+            OSError, TimeoutError: it is gone, or does not answer.
+        """
+        data = packing.pack(frame, offset)
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                reader, writer = await self._connected()
+                writer.write(LENGTH.pack(len(data)) + data)
+                await writer.drain()
+                if await reader.read(1) != TAKEN:
+                    raise ConnectionResetError("the supervisor took no more of the access log")
+        except BaseException:
+            self.close()
+            raise
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._reader is None or self._writer is None:
+            self._reader, self._writer = await asyncio.open_unix_connection(self._path)
+        return self._reader, self._writer
+
+    def close(self) -> None:
+        """Closes the connection."""
+        if self._writer is not None:
+            self._writer.transport.abort()
+        self._reader = self._writer = None
