@@ -34,6 +34,9 @@ TARGET_TOO_LONG = define("TARGET_TOO_LONG", source="client", status=414, hint="s
 RANGE_UNSATISFIABLE = define("RANGE_UNSATISFIABLE", source="client", status=416, hint="ask for a range inside the file")
 EXPECTATION_FAILED = define("EXPECTATION_FAILED", source="client", status=417, hint="expect only 100-continue")
 HEAD_TOO_LARGE = define("HEAD_TOO_LARGE", source="client", status=431, hint="send fewer or smaller headers and cookies")
+CODING_UNSUPPORTED = define(
+    "CODING_UNSUPPORTED", source="client", status=501, hint="send the body as it is or chunked, without another coding"
+)
 VERSION_UNSUPPORTED = define("VERSION_UNSUPPORTED", source="client", status=505, hint="speak HTTP/1.1")
 
 UPSTREAM_REFUSED = define(

@@ -2,6 +2,7 @@
 
 What the pattern accepts is forwarded verbatim. One search in the lower-cased block tells whether any header stands in
 it that needs a look (framing, hop-by-hop, identity); only then are lines looked at one by one and cut (core/fields.py).
+Framing that is right but oddly spelt goes on in its plainest spelling.
 Whatever two readers could read differently is refused, never repaired: both length and chunked, a repeated or odd
 length, a coding other than chunked, bare CR, LF or NUL, folded lines, space before a colon, a repeated Host, and
 underscore twins of framing headers (a CGI-like app reads `Content_Length` as `Content-Length`).
@@ -24,6 +25,7 @@ from router.core.errors import (
     Refused,
 )
 from router.core.fields import DIGITS, REQUEST_SPECIAL, RESPONSE_RARE, TOKEN, look_at_request, look_at_response
+from router.core.host import canonical
 
 MAX_HEAD: Final = 32768
 MAX_TARGET: Final = 16384
@@ -36,6 +38,8 @@ _OTHER_VERSION: Final = re.compile(rb"[!-~]+ [!-~]+ HTTP/[0-9](?:\.[0-9])?(?<!1\
 _ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?@]+)(/[^?]*)?(\?.*)?", re.DOTALL).fullmatch
 _ILLEGAL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r[^\n]").search
 _SLASH: Final = 47
+_ODD_METHODS: Final = frozenset((b"CONNECT", b"TRACE", b"OPTIONS"))
+_MAX_FORWARDS: Final = re.compile(rb"(?im)^max-forwards:[^\r]*\r\n").sub
 
 
 class RequestHead:
@@ -49,6 +53,7 @@ class RequestHead:
         keep: the client wants to go on with this connection.
         expects: it waits for 100 (Continue) before the body.
         upgrade: the protocol that it asks for, or b"".
+        final: it may be forwarded no further (Max-Forwards: 0), so the router answers it.
         forwarded_for, forwarded_proto, request_id: what the client claimed, or b""; the caller decides over trust.
         traceparent: as sent and forwarded, or b"".
         plain: nothing in it needed a look: no framing, hop-by-hop or identity header.
@@ -59,6 +64,7 @@ class RequestHead:
     __slots__ = (
         "end",
         "expects",
+        "final",
         "forwarded_for",
         "forwarded_proto",
         "host",
@@ -85,6 +91,7 @@ class RequestHead:
         self.keep = True
         self.plain = True
         self.expects = False
+        self.final = False
         self.upgrade = b""
         self.forwarded_for = b""
         self.forwarded_proto = b""
@@ -163,7 +170,7 @@ def read_request(data: bytes, trusted: bool = False) -> RequestHead | None:
     head = RequestHead(method, target, 1, host, data[: end - 2], end)
     if version == b"0" or REQUEST_SPECIAL.search(low) is not None:
         look_at_request(head, low, match.start(4), version == b"1", trusted)
-    if target[0] != _SLASH or method == b"CONNECT" or method == b"TRACE":
+    if target[0] != _SLASH or method in _ODD_METHODS:
         _look_at_target(head)
     return head
 
@@ -231,15 +238,28 @@ def _look_at_target(head: RequestHead) -> None:
     method, target = head.method, head.target
     if method in (b"CONNECT", b"TRACE"):
         raise Refused(METHOD_REFUSED, f"{method.decode()} is not served here")
-    if target == b"*" and method == b"OPTIONS":
-        return
+    if method == b"OPTIONS":
+        _count_hops(head)
+        if target[0] == _SLASH or target == b"*":
+            return
     match = _ABSOLUTE(target)
     if match is None:
         raise Refused(BAD_REQUEST, "the request target is malformed")
     authority, path, query = match[1], match[2] or b"", match[3] or b""
     if not path:
         path = b"*" if method == b"OPTIONS" and not query else b"/"
+    if head.host and canonical(head.host) is None:
+        raise Refused(BAD_HOST, "the Host header is not a host")
     # The target's authority counts, whatever Host says (RFC 9112, section 3.2.2).
     rest = re.sub(rb"(?im)^host:[^\r]*\r\n", b"", head.lines.partition(b"\r\n")[2])
     head.host, head.target = authority.lower(), path + query
     head.lines = method + b" " + head.target + b" HTTP/1.1\r\nHost: " + authority + b"\r\n" + rest
+
+
+def _count_hops(head: RequestHead) -> None:
+    """Max-Forwards, which an intermediary obeys for OPTIONS (RFC 9110, section 7.6.2)."""
+    value = head.header(b"max-forwards")
+    if DIGITS(value):
+        head.final = int(value) == 0
+        left = max(0, int(value) - 1)
+        head.lines = _MAX_FORWARDS(b"", head.lines) + b"Max-Forwards: %d\r\n" % left

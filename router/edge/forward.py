@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 def attempt(client: Client, request: Request, route: Route) -> None:
     """Gives the request to one of the route's instances, or refuses it."""
     edge = client.edge
+    if request.head.final:
+        client.answer(request, 200, b"", b"")
+        return
     policy = route.policy
     release = edge.table.release_for(route) if policy is None else policing.release_for(client, request, route)
     if release is None or not release.endpoints or release.state == SLEEPING:

@@ -198,8 +198,9 @@ async def test_hop_by_hop_headers_stay_on_their_hop(router: InProcess, origin: O
     assert {n for n, _ in answer.headers} == {"x-stay", "content-length", "date", "x-request-id", "server-timing"}
     assert answer["x-request-id"] != "theirs"
     assert {n for n, _ in origin.requests[0].headers} == {
-        *("host", "x-stay", "x-forwarded-for", "x-forwarded-proto", "via", "x-request-id")
+        *("host", "x-stay", "x-forwarded-for", "x-forwarded-proto", "via", "x-request-id", "te", "connection")
     }
+    assert (origin.requests[0]["te"], origin.requests[0]["connection"]) == ("trailers", "TE")
 
 
 async def test_an_absolute_target_rules_over_host(router: InProcess, origin: Origin) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.core.body import CHUNKED, NO_BODY, UNTIL_CLOSE
-from router.core.errors import BAD_REQUEST, UPSTREAM_INVALID, Refused
+from router.core.errors import BAD_HOST, BAD_REQUEST, CODING_UNSUPPORTED, UPSTREAM_INVALID, Refused
 from router.core.head import RequestHead, illegal, read_request, read_response
 
 
@@ -70,7 +70,65 @@ def test_framing() -> None:
     assert request("Content-Length: 12").length == 12
     assert request("Content-Length: 0").length == 0
     assert request("Transfer-Encoding: Chunked").length == CHUNKED
-    assert b"Transfer-Encoding: Chunked\r\n" in request("Transfer-Encoding: Chunked").lines
+    assert request("transfer-encoding: chunked").lines.endswith(b"\r\ntransfer-encoding: chunked\r\n")
+
+
+@pytest.mark.parametrize(
+    ("sent", "forwarded"),
+    [
+        ("Transfer-Encoding: Chunked", b"Transfer-Encoding: chunked"),
+        ("Transfer-Encoding:\tchunked", b"Transfer-Encoding: chunked"),
+        ("Transfer-Encoding:chunked ", b"Transfer-Encoding: chunked"),
+        ("Content-Length: 0012", b"Content-Length: 12"),
+        ("Content-Length:\t 12\t", b"Content-Length: 12"),
+    ],
+)
+def test_framing_that_is_right_but_oddly_spelt_is_forwarded_plainly(sent: str, forwarded: bytes) -> None:
+    head = request(sent, "X: 1")
+    assert head.lines == b"GET /p?q HTTP/1.1\r\nHost: a.test\r\nX: 1\r\n" + forwarded + b"\r\n"
+    assert head.length in (12, CHUNKED)
+
+
+@pytest.mark.parametrize("value", ["gzip, chunked", "foo;a=b, chunked", "identity,chunked", "gzip , x, chunked"])
+def test_an_unknown_coding_under_a_right_one_is_not_implemented(value: str) -> None:
+    with pytest.raises(Refused) as refused:
+        request(f"Transfer-Encoding: {value}")
+    assert refused.value.kind is (BAD_REQUEST if ";" in value else CODING_UNSUPPORTED)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("gzip", "chunked, gzip", "chunked, chunked", "gzip, chunked, chunked", "xchunked", "chunkedx", ", chunked"),
+        *("chunked,", "chunked;a=b", '"chunked"', "identity", ""),
+    ],
+)
+def test_a_body_without_a_certain_end_is_refused(value: str) -> None:
+    with pytest.raises(Refused) as refused:
+        request(f"Transfer-Encoding: {value}")
+    assert refused.value.kind is BAD_REQUEST
+
+
+def test_the_wish_for_trailers_is_passed_on_as_our_own() -> None:
+    wish = b"TE: trailers\r\nConnection: TE\r\n"
+    assert request("TE: gzip;q=0.5, trailers", "Connection: TE").lines.endswith(wish)
+    assert request("TE: trailers", "TE: trailers").lines.count(wish) == 1
+    assert b"TE" not in request("TE: gzip", "Connection: TE").lines
+
+
+def test_max_forwards_counts_down_for_options_and_for_nothing_else() -> None:
+    for sent, forwarded, final in (("5", b"4", False), ("1", b"0", False), ("0", b"0", True), ("x", b"x", False)):
+        head = request(f"Max-Forwards: {sent}", first="OPTIONS / HTTP/1.1")
+        assert head.lines.endswith(b"\r\nMax-Forwards: " + forwarded + b"\r\n")
+        assert head.final is final
+    head = request("Max-Forwards: 0")
+    assert (head.final, b"Max-Forwards: 0\r\n" in head.lines) == (False, True)
+
+
+def test_a_head_that_names_thousands_of_headers_is_read_in_one_pass() -> None:
+    named = [f"x{n}" for n in range(4000)]
+    head = request("Connection: " + ",".join(named), "X3999: 1", "X4000: 2")
+    assert head.lines == b"GET /p?q HTTP/1.1\r\nHost: a.test\r\nX4000: 2\r\n"
 
 
 def test_claims_are_collected_only_to_be_judged() -> None:
@@ -90,6 +148,12 @@ def test_the_absolute_form_becomes_the_origin_form() -> None:
     assert (head.host, head.target) == (b"b.test:81", b"/")
     assert head.lines == b"GET / HTTP/1.1\r\nHost: B.test:81\r\nX: host: 1\r\n"
     assert request(first="OPTIONS http://b.test HTTP/1.1").target == b"*"
+
+
+def test_an_absolute_target_does_not_excuse_a_host_that_is_none() -> None:
+    with pytest.raises(Refused) as refused:
+        read_request(b"GET http://b.test/ HTTP/1.1\r\nHost: a b\r\n\r\n")
+    assert refused.value.kind is BAD_HOST
 
 
 @pytest.mark.parametrize("target", ["http://", "http:///x", "ftp://a.test/", "http://u@a.test/", "//", "a.test:80"])
@@ -112,6 +176,22 @@ def test_answers() -> None:
     head = read_response(b"HTTP/1.0 200 Fine\r\nX: 1\r\nConnection: keep-alive\r\nKeep-Alive: max=3, timeout=7\r\n\r\n")
     assert head is not None
     assert (head.keep, head.idle_s, head.lines) == (True, 7, b"HTTP/1.1 200 Fine\r\nX: 1\r\n")
+
+
+def test_a_date_that_belongs_to_the_hop_does_not_count() -> None:
+    head = read_response(b"HTTP/1.1 200 OK\r\nDate: x\r\nConnection: date\r\nContent-Length: 0\r\n\r\n")
+    assert head is not None
+    assert (head.dated, head.lines) == (False, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n")
+
+
+def test_an_answer_that_asks_for_an_upgrade_says_to_what() -> None:
+    raw = b"HTTP/1.1 426 X\r\nUpgrade: websocket\r\nConnection: upgrade\r\nContent-Length: 0\r\n\r\n"
+    head = read_response(raw)
+    assert head is not None
+    assert head.lines.endswith(b"Upgrade: websocket\r\nConnection: upgrade\r\n")
+    head = read_response(raw.replace(b"426", b"200"))
+    assert head is not None
+    assert b"pgrade" not in head.lines
 
 
 @pytest.mark.parametrize("status", [103, 204])
