@@ -60,11 +60,15 @@ class Password:
 class Users:
     """Who may enter, by name.
 
+    Attributes:
+        slow: checking one of them takes milliseconds.
+        fingerprint: the same for equal names and stored passwords only.
+
     Raises (from the constructor):
         ValueError: a name with a colon, or a password in no known form.
     """
 
-    __slots__ = ("_nobody", "_users", "slow")
+    __slots__ = ("_nobody", "_users", "fingerprint", "slow")
 
     def __init__(self, users: dict[str, str]) -> None:
         if not users or any(":" in name for name in users):
@@ -72,6 +76,7 @@ class Users:
         self._users = {name.encode(): Password(text) for name, text in users.items()}
         self._nobody = next(iter(self._users.values()))
         self.slow = any(password.slow for password in self._users.values())
+        self.fingerprint = hashlib.sha256(repr(sorted(users.items())).encode()).digest()
 
     def admit(self, name: bytes, given: bytes) -> bool:
         """Whether name and password fit; an unknown name takes as long as a wrong password."""
@@ -99,8 +104,7 @@ class Remembered:
         self._found[self._name(users, sent)] = good
 
     def _name(self, users: Users, sent: bytes) -> bytes:
-        secrets = b"".join(name + password._hash for name, password in users._users.items())
-        return hmac.digest(self._key, hashlib.sha256(secrets).digest() + sent, "sha256")
+        return hmac.digest(self._key, users.fingerprint + sent, "sha256")
 
 
 def credentials(value: bytes) -> tuple[bytes, bytes] | None:

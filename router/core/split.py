@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import quote
 
 from router.core.reading import Reader, wrong
 
@@ -45,7 +46,7 @@ class Split:
         self.cookie = cookie
         self.max_age = max_age
         self.header = header.lower().encode()
-        self._value = re.compile(rb"(?:^|; ?)" + re.escape(cookie.encode()) + rb"=([A-Za-z0-9_-]{1,64})").search
+        self._value = re.compile(rb"(?:^|; ?)" + re.escape(cookie.encode()) + rb"=([!-:<-~]{1,256})(?=;|$)").search
 
     def choose(self, weights: Weights, wanted: bytes, cookies: bytes, point: float) -> tuple[str, bool]:
         """The release of a request.
@@ -58,18 +59,17 @@ class Split:
         Returns:
             The release, and whether the client is to be told to remember it.
         """
-        served = {release for release, _ in weights}
-        name = wanted.decode("latin-1")
-        if name and name in served:
-            return name, False
-        if self.cookie and (match := self._value(cookies)) and match[1].decode() in served:
-            return match[1].decode(), False
+        served = {quote(release, ""): release for release, _ in weights}
+        if release := served.get(quote(wanted, "")):
+            return release, False
+        if self.cookie and (match := self._value(cookies)) and (release := served.get(match[1].decode())):
+            return release, False
         release = draw(weights, point)
         return release, bool(self.cookie and release)
 
     def set_cookie(self, release: str, secure: bool) -> bytes:
         """The header line that makes a browser stay with a release."""
-        line = f"Set-Cookie: {self.cookie}={release}; Path=/; Max-Age={self.max_age}; HttpOnly; SameSite=Lax"
+        line = f"Set-Cookie: {self.cookie}={quote(release, '')}; Path=/; Max-Age={self.max_age}; HttpOnly; SameSite=Lax"
         return line.encode() + (b"; Secure\r\n" if secure else b"\r\n")
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from kernel.tasks import spawn
@@ -22,6 +23,7 @@ from router.core.errors import (
     QUEUE_FULL,
     RATE_LIMITED,
 )
+from router.core.host import canonical
 from router.core.passwords import credentials
 from router.core.ranges import client_key
 from router.core.records import Route
@@ -47,11 +49,12 @@ class Ruled:
         extra: header lines that its answer gets.
         release: the one that was drawn for it; "" before.
         lane, endpoint: the release and instance whose room it takes (edge/lanes.py).
+        until: when it has waited long enough there, on the worker's clock.
         called: it was called out of the queue.
         waits: it stands in the queue, or was refused there.
     """
 
-    __slots__ = ("called", "endpoint", "extra", "lane", "policy", "release", "waits")
+    __slots__ = ("called", "endpoint", "extra", "lane", "policy", "release", "until", "waits")
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
@@ -59,6 +62,7 @@ class Ruled:
         self.release = ""
         self.lane = ""
         self.endpoint: Endpoint | None = None
+        self.until = 0.0
         self.called = False
         self.waits = False
 
@@ -141,10 +145,9 @@ def _https(client: Client, request: Request, policy: Policy) -> bool:
     head = request.head
     if policy.https is None or not policy.https.redirect or client.peer.client_scheme(head) == "https":
         return True
-    if head.target.startswith(_ACME) or not head.host or head.target == b"*":
+    host = canonical(head.host)
+    if host is None or head.target == b"*" or path_of(head.target).startswith(_ACME):
         return True
-    name, colon, port = head.host.rpartition(b":")
-    host = name if colon and port.isdigit() else head.host
     client.answer(request, 308, b"Location: https://" + host + head.target + b"\r\n", b"")
     return False
 
@@ -163,7 +166,7 @@ def _rate(client: Client, request: Request, policy: Policy) -> bool:
         return True
     who = request.head.header(rule.header) if rule.header else b""
     whose: bytes | str = who[:256] or client_key(client.peer.client_ip(request.head))
-    wait = client.edge.guard.buckets.take((policy.name, whose), rule.rate, rule.burst, client.edge.now)
+    wait = client.edge.guard.buckets.take((policy.name, whose), rule.rate, rule.burst, monotonic())
     if not wait:
         return True
     client.refuse(RATE_LIMITED, "you have sent too many requests", retry_after=math.ceil(wait))
