@@ -20,6 +20,13 @@ COUNTERS: Final = {
     "dial_failures": "upstream connections that could not be made",
     "reuses": "requests sent on a pooled upstream connection",
     "retries": "requests sent again to another connection",
+    "retries_spent": "requests not sent again because their release's retry budget was empty",
+    "ejections": "endpoints set aside",
+    "readmissions": "endpoints taken back after a probe",
+    "stale": "pooled upstream connections that the app had closed",
+    "held": "requests that had to wait for a release without an instance",
+    "wakes": "sleeping releases whose waking was asked for",
+    "wakes_dropped": "the same, dropped because the bus was too slow",
     "tunnels": "connections upgraded",
     "aborted": "requests whose client went away or whose answer broke off",
     "received_bytes": "bytes of request bodies",
@@ -37,6 +44,9 @@ GAUGES: Final = {
     "tunnels_open": "upgraded connections open",
     "pooled_connections": "idle upstream connections",
     "log_waiting": "access log records that wait in workers",
+    "upstreams_open": "connections to apps, pooled ones included",
+    "endpoints_aside": "endpoints set aside now",
+    "waiting": "requests that wait for an instance",
     "table_version": "version of the route table served",
     "table_hosts": "hosts in the route table",
     "table_frozen": "1 while the bus is gone and the table stands still",
@@ -92,6 +102,13 @@ class Metrics:
     dial_failures: int
     reuses: int
     retries: int
+    retries_spent: int
+    ejections: int
+    readmissions: int
+    stale: int
+    held: int
+    wakes: int
+    wakes_dropped: int
     tunnels: int
     aborted: int
     received_bytes: int

@@ -42,6 +42,20 @@ class RouterSettings(Settings):
         tunnel_s: longest silence on an upgraded connection.
         pool_idle_s: idle upstream connections; below the 5 s of Node and uvicorn, whose close would race a request.
         pool_size: idle connections per endpoint and worker.
+        endpoint_connections: connections to one endpoint per worker, idle ones included; more requests wait, so that a
+            slow app costs no other its descriptors.
+        upstream_connections: upstream connections per worker; 0 takes half of the descriptors that it may have.
+        queue_size, queue_s: how many requests of a release wait for room, per worker, and for how long, where its route
+            has no rule `concurrency`.
+        retry_s: for how long after its first failure a request may be sent again.
+        retry_share, retry_per_s: the retry budget of a release, per worker: a part of its requests, and so many a
+            second.
+        hold_s: how long a request waits for a release that sleeps or wakes; a cold start takes seconds. 0: not at all.
+        switch_s: how long for one that runs and has no instance at the moment.
+        hold_page_s: a browser that waits longer gets a page that reloads itself; people leave a blank one. 0: never.
+        hold_queue: requests of one release that wait so, per worker.
+        hold_total, hold_bytes: of all releases, per worker; what they hold of heads and bodies.
+        hold_at_once: waiting requests that an instance which has just come gets at once, without a rule `concurrency`.
         drain_s: requests and tunnels get this long to end after SIGTERM.
         small_object: bytes up to which a static file is kept in memory.
         cache_bytes: memory for static files per worker.
@@ -74,6 +88,20 @@ class RouterSettings(Settings):
     tunnel_s: float = Field(3600, gt=0)
     pool_idle_s: float = Field(4, gt=0)
     pool_size: int = Field(128, ge=0)
+    endpoint_connections: int = Field(1024, ge=1)
+    upstream_connections: int = Field(0, ge=0)
+    queue_size: int = Field(1000, ge=0)
+    queue_s: float = Field(10, gt=0)
+    retry_s: float = Field(10, ge=0)
+    retry_share: float = Field(0.2, ge=0, le=1)
+    retry_per_s: float = Field(10, ge=0)
+    hold_s: float = Field(30, ge=0, le=600)
+    switch_s: float = Field(2, ge=0, le=600)
+    hold_page_s: float = Field(5, ge=0, le=600)
+    hold_queue: int = Field(1000, ge=0)
+    hold_total: int = Field(10_000, ge=0)
+    hold_bytes: int = Field(67_108_864, ge=0)
+    hold_at_once: int = Field(64, ge=1)
     drain_s: float = Field(20, ge=0)
     small_object: int = Field(262_144, ge=0)
     cache_bytes: int = Field(33_554_432, ge=0)

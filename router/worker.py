@@ -201,20 +201,13 @@ class Worker:
         if route is None:
             return {"version": table.version, "route": None, "release": None}
         release = table.release_for(route)
+        lane = self._edge.guard.lanes.lane(release.id) if release else None
         return {
             "version": table.version,
             "route": route.record(),
             "release": release.record() if release else None,
-            "endpoints": [
-                {
-                    "address": e.address,
-                    "in_flight": e.in_flight,
-                    "pooled": len(e.idle),
-                    "failures": e.failures,
-                    "aside_s": round(max(0.0, e.aside_until - self._edge.now), 3),
-                }
-                for e in (release.endpoints if release else ())
-            ],
+            "endpoints": [endpoint.describe(self._edge.now) for endpoint in (release.endpoints if release else ())],
+            "waiting": len(lane.queue) if lane else 0,
         }
 
     def _connections(self) -> control.Json:

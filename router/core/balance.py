@@ -1,4 +1,4 @@
-"""Which instance gets a request: the power of two choices on requests in flight, and endpoints put aside for a while.
+"""Which instance gets a request: the power of two choices on requests in flight, past those that are set aside.
 
 `Endpoint` is the one mutable thing behind the table: it lives as long as its address stands in any release's record, so
 counts and pooled connections survive a change of the record.
@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from random import random
-from typing import Any, Final
-
-_FIRST_ASIDE_S: Final = 0.5
-_LONGEST_ASIDE_S: Final = 30.0
+from typing import Any
 
 
 class Endpoint:
@@ -19,13 +16,46 @@ class Endpoint:
 
     Attributes:
         in_flight: requests that this worker has given it and that are not answered whole.
-        failures: dials that failed since the last one that worked.
-        aside_until: it is not picked before this time (seconds of the worker's clock) while others are there.
+        open: connections to it, those that are being made included.
         gone: it has left the table: nothing new is sent there, nothing is pooled.
         idle: pooled connections, newest last; owned by edge/upstream.py.
+        idle_s: for how long a pooled connection has been seen to last there (core/idle.py).
+        learned_at: when that was last lowered.
+        wanted: the id of the lane in which requests wait for a connection to it, or "" (edge/lanes.py).
+
+    The rest belongs to core/health.py (seconds of the worker's clock):
+
+        failures: dials that failed since the last one that worked.
+        streak: failures of answers in a row; not 0 while the next answer matters.
+        trial: it has come back and not yet proved itself.
+        why: it was set aside, or "".
+        aside_until: it is not picked before this time while others are there; `ends` is where its backoff ends.
+        probe_at: when it is probed next.
+        level, steady_at: how long the next backoff is, and when that begins anew.
     """
 
-    __slots__ = ("address", "aside_until", "failures", "gone", "idle", "in_flight", "instance", "weight", "zone")
+    __slots__ = (
+        "address",
+        "aside_until",
+        "ends",
+        "failures",
+        "gone",
+        "idle",
+        "idle_s",
+        "in_flight",
+        "instance",
+        "learned_at",
+        "level",
+        "open",
+        "probe_at",
+        "steady_at",
+        "streak",
+        "trial",
+        "wanted",
+        "weight",
+        "why",
+        "zone",
+    )
 
     def __init__(self, address: str, instance: str, weight: int = 1, zone: str = "") -> None:
         self.address = address
@@ -33,20 +63,34 @@ class Endpoint:
         self.weight = weight
         self.zone = zone
         self.in_flight = 0
-        self.failures = 0
-        self.aside_until = 0.0
+        self.open = 0
         self.gone = False
         self.idle: dict[Any, None] = {}
-
-    def failed(self, now: float) -> None:
-        """A dial failed: sets the endpoint aside, twice as long each time, up to 30 s."""
-        self.aside_until = now + min(_FIRST_ASIDE_S * 2.0 ** min(self.failures, 16), _LONGEST_ASIDE_S)
-        self.failures += 1
-
-    def worked(self) -> None:
-        """A dial worked: the endpoint is as good as any."""
+        self.idle_s = float("inf")
+        self.learned_at = 0.0
+        self.wanted = ""
         self.failures = 0
-        self.aside_until = 0.0
+        self.streak = 0
+        self.trial = False
+        self.why = ""
+        self.aside_until = self.ends = self.probe_at = 0.0
+        self.level = 0
+        self.steady_at = 0.0
+
+    def describe(self, now: float) -> dict[str, object]:
+        """What the debug door shows."""
+        return {
+            "address": self.address,
+            "instance": self.instance,
+            "in_flight": self.in_flight,
+            "open": self.open,
+            "pooled": len(self.idle),
+            "failures": self.failures,
+            "streak": self.streak,
+            "aside_s": round(max(0.0, self.aside_until - now), 3),
+            "aside_why": self.why if self.aside_until > now else "",
+            "on_trial": self.trial,
+        }
 
 
 def pick(endpoints: Sequence[Endpoint], now: float, tried: Collection[Endpoint] = ()) -> Endpoint | None:

@@ -52,6 +52,13 @@ UPSTREAM_CLOSED = define(
 UPSTREAM_INVALID = define(
     "UPSTREAM_INVALID", source="upstream", status=502, hint="the app's answer breaks RFC 9112; see its logs"
 )
+RETRIES_SPENT = define(
+    "RETRIES_SPENT",
+    source="upstream",
+    status=502,
+    retryable=True,
+    hint="many requests of the app fail at once, so this one was not tried again; see its logs",
+)
 NO_INSTANCE = define(
     "NO_INSTANCE", source="upstream", status=503, retryable=True, hint="no instance of the app runs; see its logs"
 )
@@ -62,6 +69,12 @@ QUEUE_TIMEOUT = define(
     "QUEUE_TIMEOUT", source="upstream", status=503, retryable=True, hint="every instance of the app is busy"
 )
 ASLEEP = define("ASLEEP", source="platform", status=503, retryable=True, hint="the app is asleep and will be woken")
+HOLD_FULL = define(
+    "HOLD_FULL", source="platform", status=503, retryable=True, hint="too many requests wait for the app to wake up"
+)
+HOLD_TIMEOUT = define(
+    "HOLD_TIMEOUT", source="platform", status=503, retryable=True, hint="the app is still waking up; see its logs"
+)
 MAINTENANCE = define("MAINTENANCE", source="upstream", status=503, retryable=True, hint="the site's owner will be back")
 UPSTREAM_TIMEOUT = define(
     "UPSTREAM_TIMEOUT",

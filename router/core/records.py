@@ -75,6 +75,10 @@ class Route:
         if self.kind == REDIRECT and (_LOCATION(self.location) is None or self.status not in _REDIRECTS):
             raise _wrong("location", "or status is not that of a redirect")
 
+    def serves(self, release: str) -> bool:
+        """Whether requests of this route may go to a release."""
+        return release == self.release or any(release == name for name, _ in self.weights)
+
     @property
     def key(self) -> str:
         """The record's field in the hash `routes:table`."""

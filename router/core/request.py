@@ -10,7 +10,7 @@
     LOST    the client went away, or the answer broke off in the middle
 
 Every move is checked against `MOVES`; edge/server.py makes them, nothing else does. Back from SENT to DIAL (or from
-DIAL to DIAL) is a retry, and `may_retry` is the only judge of it.
+DIAL to DIAL) is a retry, and core/retry.py is the only judge of it.
 """
 
 from __future__ import annotations
@@ -37,12 +37,6 @@ MOVES: Final[tuple[frozenset[int], ...]] = (
     frozenset(),  # LOST
 )
 
-MAX_ATTEMPTS: Final = 4
-_IDEMPOTENT: Final = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
-
-# How an attempt can fail before any byte of an answer.
-DIAL_FAILED, CLOSED_UNUSED, CLOSED_FRESH = range(3)
-
 
 # What answers a request, for the metrics: the app, a file of the site, the cache, a rule or the router by itself (a
 # redirect), an error of the router's own, or a tunnel.
@@ -56,8 +50,9 @@ class Request:
     Attributes:
         left: bytes of the body still to come from the client, CHUNKED, or 0.
         attempts: endpoints that were asked, dials included.
-        tried: endpoints whose dial failed for this request.
+        tried: endpoints that have failed this request.
         failure: how the last of them failed.
+        failed_at: when the first of them did (seconds of the worker's clock); 0.0 before.
         started: seconds of the worker's fine clock, for the log.
         queued: seconds that it waited before an endpoint was picked (queue, sleeping app, slow password).
         connecting: seconds that its dials took, those that failed included.
@@ -75,6 +70,7 @@ class Request:
         "connecting",
         "endpoint",
         "error",
+        "failed_at",
         "failure",
         "first",
         "head",
@@ -104,6 +100,7 @@ class Request:
         self.tried: tuple[Endpoint, ...] = ()
         self.endpoint: Endpoint | None = None
         self.failure: Refused | None = None
+        self.failed_at = 0.0
         self.status = 0
         self.error = ""
         self.ruled: Any = None
@@ -147,15 +144,3 @@ class Request:
     def body_size(self) -> int:
         """Bytes of the body as announced up to now: all of them, or the chunks whose size lines have come."""
         return self.head.length if self._chunked is None else self._chunked.size
-
-    def may_retry(self, failure: int) -> bool:
-        """Whether the request may go to another connection.
-
-        A dial that failed sent nothing: any method may. A pooled connection that closed without an answer has most
-        likely been closed before the app read the request, but nobody knows: only what can be done twice may.
-        """
-        if self.attempts >= MAX_ATTEMPTS:
-            return False
-        if failure == DIAL_FAILED:
-            return True
-        return failure == CLOSED_UNUSED and self.head.length == 0 and self.head.method in _IDEMPOTENT

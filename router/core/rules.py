@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from router.core.edits import Edit, read_edit
+from router.core.health import Health
 from router.core.passwords import Users
 from router.core.ranges import Ranges
 from router.core.reading import Json, Reader, whole, wrong
@@ -107,6 +108,27 @@ class Lanes:
         self.queue_s = reader.number("queue_s", 10, 0.05, 3600)
 
 
+class Hold:
+    """How requests wait for a release that sleeps, wakes, or has no instance for a moment.
+
+    What is not named is the worker's own (nan, and -1 for `queue`).
+
+    Attributes:
+        wait_s: for a release that sleeps or wakes; 0 refuses at once.
+        switch_s: for one that runs and has no instance; 0 refuses at once.
+        page_s: a browser's navigation that waits longer gets a page that reloads itself; 0 for never.
+        queue: how many wait at once, per worker.
+    """
+
+    __slots__ = ("page_s", "queue", "switch_s", "wait_s")
+
+    def __init__(self, reader: Reader) -> None:
+        self.wait_s = reader.number("wait_s", math.nan, 0, 600)
+        self.switch_s = reader.number("switch_s", math.nan, 0, 600)
+        self.page_s = reader.number("page_s", math.nan, 0, 600)
+        self.queue = reader.whole("queue", -1, 0, 100_000)
+
+
 class Policy:
     """All rules of one route. Never changed.
 
@@ -120,6 +142,8 @@ class Policy:
         "allow",
         "auth",
         "deny",
+        "health",
+        "hold",
         "https",
         "lanes",
         "maintenance",
@@ -150,6 +174,8 @@ class Policy:
         self.timeouts: Timeouts | None = reader.inside("timeouts", Timeouts)
         self.split: Split | None = reader.inside("canary", read_split)
         self.lanes: Lanes | None = reader.inside("concurrency", Lanes)
+        self.health: Health | None = reader.inside("health", Health)
+        self.hold: Hold | None = reader.inside("hold", Hold)
 
 
 def read_policy(record: object, name: bytes) -> Policy | None:

@@ -13,6 +13,7 @@ from router.core.balance import Endpoint
 from router.core.host import canonical
 from router.core.reading import Json
 from router.core.records import EndpointsRecord, Route
+from router.core.retry import Budget
 from router.core.target import path_of
 
 # A host whose one route covers every path is that route; otherwise its routes, longest prefix first.
@@ -20,11 +21,16 @@ Entry = Route | tuple[Route, ...]
 
 
 class Release:
-    """The endpoints of a release, at one version. Never changed; replaced as a whole."""
+    """The endpoints of a release, at one version. Never changed; replaced as a whole.
 
-    __slots__ = ("endpoints", "id", "state", "version")
+    Attributes:
+        budget: of its retries; the next version takes it over.
+    """
 
-    def __init__(self, record: EndpointsRecord, endpoints: tuple[Endpoint, ...]) -> None:
+    __slots__ = ("budget", "endpoints", "id", "state", "version")
+
+    def __init__(self, record: EndpointsRecord, endpoints: tuple[Endpoint, ...], budget: Budget | None = None) -> None:
+        self.budget = budget or Budget()
         self.id = record.release
         self.state = record.state
         self.version = record.version
@@ -127,7 +133,7 @@ class Table:
             endpoint = old.pop((address, instance), None) or Endpoint(address, instance)
             endpoint.weight, endpoint.zone, endpoint.gone = weight, zone, False
             endpoints.append(endpoint)
-        self.releases[record.release] = Release(record, tuple(endpoints))
+        self.releases[record.release] = Release(record, tuple(endpoints), before.budget if before else None)
         return [] if known is not None else _leave(list(old.values()))
 
     def delete_release(self, release: str) -> list[Endpoint]:

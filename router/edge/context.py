@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from router.access_log import AccessLog
 from router.core.balance import Endpoint
+from router.core.idle import lasted
 from router.core.table import Table
 from router.core.trust import RequestIds, networks
 from router.edge.guard import Guard
 from router.edge.poller import Poller
+from router.edge.probing import Prober
 from router.metrics import Metrics
 from router.settings import RouterSettings
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 TICK_S: Final = 0.25
 _LAG_WINDOW_S: Final = 10.0
+_RESERVED: Final = 256  # descriptors for everything that is no connection
 
 
 class Edge:
@@ -36,6 +40,9 @@ class Edge:
         date: the Date header line of this second.
         timed: answers carry Server-Timing.
         guard: what the rules of routes count and remember.
+        prober: looks after endpoints that are set aside.
+        upstreams: connections to apps, those that are being made included.
+        wake: asks for a sleeping release, given its id and its record's version.
     """
 
     def __init__(self, settings: RouterSettings) -> None:
@@ -46,7 +53,11 @@ class Edge:
         self.networks = networks(settings.trusted)
         self.access_log = AccessLog() if settings.access_log or settings.logsink_address else None
         self.timed = settings.server_timing
-        self.guard = Guard()
+        self.guard = Guard(self)
+        self.prober = Prober(self)
+        self.upstreams = 0
+        self.most_upstreams = settings.upstream_connections
+        self.wake: Callable[[str, int], None] = lambda release, version: None
         self.static: StaticSites | None = None
         self.clients: set[Client] = set()
         self.tunnels: set[Tunnel] = set()
@@ -65,11 +76,15 @@ class Edge:
     def streams(self) -> Poller:
         """The sockets of the running loop."""
         if self._poller is None:
+            if not self.most_upstreams:
+                self.most_upstreams = max(64, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVED) // 2)
             self._poller = Poller(asyncio.get_running_loop())
         return self._poller
 
     def close(self) -> None:
         """Closes every socket of the data path."""
+        self.prober.close()
+        self.guard.lanes.close()
         if self._poller is not None:
             self._poller.close()
             self._poller = None
@@ -89,6 +104,7 @@ class Edge:
             tunnel.close()
         for endpoint in [e for e in self.pools if e.idle]:
             for pooled in [u for u in endpoint.idle if u.until < now]:
+                lasted(endpoint, self.settings.pool_idle_s)
                 pooled.discard()
         if self.access_log is not None:
             self.metrics.log_dropped += self.access_log.take_dropped()
@@ -99,12 +115,40 @@ class Edge:
         if now - self._late_since > _LAG_WINDOW_S:
             self._late_before, self._late, self._late_since = self._late, 0.0, now
 
+    # --- connections to apps ------------------------------------------------------------------------------------------
+
+    def has_room(self, endpoint: Endpoint) -> bool:
+        """Whether one more connection may be made to an endpoint; an idle one elsewhere may give way to it."""
+        if endpoint.open >= self.settings.endpoint_connections:
+            return False
+        return self.upstreams < self.most_upstreams or self._give_way()
+
+    def _give_way(self) -> bool:
+        for endpoint in self.pools:
+            if endpoint.idle:
+                next(iter(endpoint.idle)).discard()
+                return True
+        return False
+
+    def opened(self, endpoint: Endpoint) -> None:
+        """A connection to an endpoint is being made."""
+        self.upstreams += 1
+        endpoint.open += 1
+
+    def closed(self, endpoint: Endpoint) -> None:
+        """It is gone, or was never made."""
+        self.upstreams -= 1
+        endpoint.open -= 1
+        if endpoint.wanted:
+            self.guard.lanes.make_room(endpoint)
+
     def retire(self, endpoints: list[Endpoint]) -> None:
-        """Closes the idle connections of endpoints that have left the table; busy ones finish first."""
+        """The table has changed: closes the idle connections of endpoints that have left; busy ones finish first."""
         for endpoint in endpoints:
             self.pools.discard(endpoint)
             for pooled in list(endpoint.idle):
                 pooled.discard()
+        self.guard.lanes.look()
 
     def gauges(self) -> dict[str, float]:
         """The state that metrics show beside the counters."""
@@ -115,6 +159,9 @@ class Edge:
             "tunnels_open": len(self.tunnels),
             "pooled_connections": sum(len(endpoint.idle) for endpoint in self.pools),
             "log_waiting": len(self.access_log) if self.access_log is not None else 0,
+            "upstreams_open": self.upstreams,
+            "endpoints_aside": self.prober.aside(),
+            "waiting": self.guard.lanes.waiting(),
             "table_version": self.table.version,
             "table_hosts": len(self.table),
             "table_frozen": int(frozen),

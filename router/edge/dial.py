@@ -27,10 +27,19 @@ async def dial(edge: Edge, endpoint: Endpoint) -> Upstream:
     Raises:
         Refused: UPSTREAM_REFUSED or UPSTREAM_TIMEOUT, within `connect_s`.
     """
+    edge.opened(endpoint)
+    try:
+        return await _dial(edge, endpoint)
+    except BaseException:
+        edge.closed(endpoint)
+        raise
+
+
+async def _dial(edge: Edge, endpoint: Endpoint) -> Upstream:
     sock: socket.socket | None = None
     try:
         async with asyncio.timeout(edge.settings.connect_s):
-            sock = await _connect(endpoint.address)
+            sock = await connect(endpoint.address)
             upstream = Upstream(edge, endpoint, sock)
             Stream(edge.streams(), sock, upstream)
             return upstream
@@ -47,7 +56,12 @@ def _close(sock: socket.socket | None) -> None:
         sock.close()
 
 
-async def _connect(address: str) -> socket.socket:
+async def connect(address: str) -> socket.socket:
+    """A connection to an address of the table; the caller bounds the wait.
+
+    Raises:
+        OSError: nobody accepts one.
+    """
     scheme, _, rest = address.partition(":")
     if scheme == "tcp":
         host, _, port = rest.rpartition(":")

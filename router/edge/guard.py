@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import random
+from typing import TYPE_CHECKING
 
 from router.core.buckets import Buckets
 from router.core.passwords import Remembered
+from router.core.reading import Reader
+from router.core.retry import Budget
+from router.core.rules import Lanes
 from router.edge.lanes import LaneTable
+
+if TYPE_CHECKING:
+    from router.edge.context import Edge
 
 
 class Guard:
@@ -16,11 +23,18 @@ class Guard:
     Attributes:
         draw: gives the point of a weighted draw, from 0 to 1; a test puts a seeded one here.
         checking: passwords that are being checked in threads.
+        budget: of the retries of releases that have left the table.
+        many, gentle: the rule `concurrency` of requests that wait without one: for a connection; for an instance.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, edge: Edge) -> None:
+        settings = edge.settings
+        queue = {"queue": settings.queue_size, "queue_s": settings.queue_s}
         self.buckets = Buckets()
         self.passwords = Remembered()
-        self.lanes = LaneTable()
+        self.lanes = LaneTable(edge)
+        self.many = Lanes(Reader({"limit": 1_000_000, **queue}, "settings"))
+        self.gentle = Lanes(Reader({"limit": settings.hold_at_once, **queue}, "settings"))
+        self.budget = Budget()
         self.draw: Callable[[], float] = random
         self.checking = 0

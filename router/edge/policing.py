@@ -26,9 +26,10 @@ from router.core.errors import (
 from router.core.host import canonical
 from router.core.passwords import credentials
 from router.core.ranges import client_key
+from router.core.reading import whole
 from router.core.records import Route
 from router.core.request import ANSWER, DIAL, LOCAL, Request
-from router.core.rules import Policy
+from router.core.rules import Lanes, Policy
 from router.core.table import Release
 from router.core.target import path_of
 
@@ -48,16 +49,20 @@ class Ruled:
     Attributes:
         extra: header lines that its answer gets.
         release: the one that was drawn for it; "" before.
+        lanes: the limit that it obeys, or None.
         lane, endpoint: the release and instance whose room it takes (edge/lanes.py).
-        until: when it has waited long enough there, on the worker's clock.
+        until: when it has waited long enough there, on the worker's clock; 0.0 before its first wait.
         called: it was called out of the queue.
         waits: it stands in the queue, or was refused there.
     """
 
-    __slots__ = ("called", "endpoint", "extra", "lane", "policy", "release", "until", "waits")
+    __slots__ = ("called", "endpoint", "extra", "lane", "lanes", "policy", "release", "until", "waits")
+
+    policy: Policy
+    lanes: Lanes | None
 
     def __init__(self, policy: Policy) -> None:
-        self.policy = policy
+        self.take(policy)
         self.extra = b""
         self.release = ""
         self.lane = ""
@@ -65,6 +70,22 @@ class Ruled:
         self.until = 0.0
         self.called = False
         self.waits = False
+
+    def take(self, policy: Policy) -> None:
+        """Puts the request under the rules of its route."""
+        self.policy = policy
+        self.lanes = policy.lanes
+
+
+NO_RULES: Final = whole({}, "rules", lambda reader: Policy(reader, {}, b""))
+
+
+def ruled_of(request: Request) -> Ruled:
+    """Where is noted what becomes of a request; made for one whose route has no rules when it has to wait."""
+    if request.ruled is None:
+        request.ruled = Ruled(NO_RULES)
+    ruled: Ruled = request.ruled
+    return ruled
 
 
 class _Limits:
@@ -80,9 +101,12 @@ class _Limits:
 
 def admit(client: Client, request: Request, policy: Policy) -> bool:
     """Whether the request goes on to what its route serves; otherwise a rule has answered it, or will."""
-    if request.ruled is not None:
+    if request.ruled is None:
+        request.ruled = Ruled(policy)
+    elif request.ruled.policy is NO_RULES:
+        request.ruled.take(policy)  # it had to wait, and its route has changed meanwhile
+    else:
         return True  # a retry, or its password was good
-    request.ruled = Ruled(policy)
     if policy.https is not None and client.peer.client_scheme(request.head) == "https":
         request.ruled.extra = policy.https.hsts
     return all(check(client, request, policy) for check in _CHECKS)
@@ -110,7 +134,7 @@ def release_for(client: Client, request: Request, route: Route) -> Release | Non
     """The release that serves a request of a route with rules; a retry stays with the one that was drawn."""
     table, policy, ruled = client.edge.table, route.policy, request.ruled
     split = policy.split if policy is not None else None
-    if split is None or ruled is None or not route.weights:
+    if split is None or not route.weights:
         return table.release_for(route)
     if ruled.release not in table.releases:
         head, draw = request.head, client.edge.guard.draw

@@ -69,8 +69,8 @@ class Client(Answering):
 
     def eof_received(self) -> bool:
         request = self.request
-        if request is None or request.left:
-            return False
+        if request is None or request.left or (request.ruled is not None and request.ruled.waits):
+            return False  # who ends his side while he waits for an instance has most likely gone
         self.keep = False  # half-closed: it sent all that it wanted to and waits for its answer
         request.head.keep = False
         return True
@@ -230,12 +230,14 @@ class Client(Answering):
             return
         settings = self.limits
         if self.upstream is not None:
+            self.out = b""  # a body that goes on is not kept, so such a request is not sent twice
             self.upstream.write(data)
             if request.phase == SENT:
                 self.deadline = self.edge.now + (settings.body_s if request.left else settings.answer_s)
         elif request.phase == DIAL:
             self.held.append(data)
-            if sum(map(len, self.held)) > _MOST_HELD:
+            room = request.ruled is None or self.edge.guard.lanes.grew(request, len(data))
+            if not room or sum(map(len, self.held)) > _MOST_HELD:
                 self.hold(HELD_BODY)
 
     def upgraded(self) -> bytes:
@@ -270,6 +272,7 @@ class Client(Answering):
         elif request.left and not self._holds:
             self.refuse(CLIENT_TIMEOUT, "the request's body did not come in time")
         else:
+            forward.timed_out(self, request)
             self.refuse(UPSTREAM_TIMEOUT, "the app did not answer in time")
 
     def retire(self) -> None:

@@ -123,6 +123,7 @@ class Stream:
             except BlockingIOError:
                 sent = 0
             except OSError as error:
+                self._waiting = len(data)
                 self._fail_to_write(error)
                 return
             left = len(data) - sent
@@ -181,7 +182,7 @@ class Stream:
         return True
 
     def get_write_buffer_size(self) -> int:
-        """Bytes that the kernel did not take yet."""
+        """Bytes that the kernel did not take yet; once the connection is lost, that it never took."""
         return self._waiting
 
     def set_protocol(self, protocol: Any) -> None:
@@ -277,7 +278,6 @@ class Stream:
     def _fail_to_write(self, error: OSError) -> None:
         """The peer takes no more. What it said before may still be here: then reading finds it, and the end."""
         self._out = None
-        self._waiting = 0
         if self._paused or self._ended or self._closing:
             self._lose(error)
         else:
@@ -290,5 +290,4 @@ class Stream:
                 self._mask = _UNWATCHED
             self._lost = True
             self._out = None
-            self._waiting = 0
             self._poller.end(self, error)

@@ -90,6 +90,7 @@ class Tunnel:
         if self in self._edge.tunnels:
             self._edge.tunnels.discard(self)
             self._endpoint.in_flight -= 1
+            self._edge.closed(self._endpoint)
 
 
 def open_tunnel(client: Client, upstream: Upstream, head: ResponseHead, early: bytes) -> None:

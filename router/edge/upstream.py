@@ -16,10 +16,13 @@ from router.core.balance import Endpoint
 from router.core.body import CHUNKED, Chunked
 from router.core.errors import UPSTREAM_INVALID, Refused
 from router.core.head import ResponseHead, read_response
+from router.core.idle import closed_by_app, told
 from router.core.request import ANSWER, APP, Request
+from router.core.retry import CLOSED_FRESH, CLOSED_REUSED, UNTAKEN
 from router.edge import forward, policing
 from router.edge.answering import HELD_UPLOAD
 from router.edge.context import Edge
+from router.edge.taken import untaken
 from router.edge.tunnel import open_tunnel
 
 if TYPE_CHECKING:
@@ -27,7 +30,6 @@ if TYPE_CHECKING:
 
 
 _MOST_INTERIM: Final = 16
-_MARGIN_S: Final = 1.0
 _CODING: Final = re.compile(rb"(?i)\ntransfer-encoding:[^\n]*")
 # What is being read, and how it goes on to the client.
 _HEAD, _SIZED, _CHUNKS, _UNCHUNK, _RAW, _RECHUNK = range(6)
@@ -92,7 +94,8 @@ class Upstream(asyncio.Protocol):
         while idle:
             upstream: Upstream = idle.popitem()[0]
             if (careful or upstream._since != edge.now) and upstream._is_stale():
-                upstream.discard()
+                upstream.learn()
+                upstream.transport.abort()
                 continue
             return upstream
         return None
@@ -104,15 +107,25 @@ class Upstream(asyncio.Protocol):
             self.transport.close()
             return
         self._since = edge.now
-        self.until = edge.now + self._idle_s
+        idle_s = self._idle_s
+        if endpoint.idle_s < idle_s:
+            idle_s = endpoint.idle_s
+        self.until = edge.now + idle_s
         if not endpoint.idle:
             edge.pools.add(endpoint)
         endpoint.idle[self] = None
+        if endpoint.wanted:
+            edge.guard.lanes.make_room(endpoint)
 
     def discard(self) -> None:
         """Closes a pooled connection."""
         self.endpoint.idle.pop(self, None)
         self.transport.abort()
+
+    def learn(self) -> None:
+        """The app has closed the pooled connection."""
+        self.edge.metrics.stale += 1
+        closed_by_app(self.endpoint, self.edge.now - self._since, self._idle_s, self.edge.now)
 
     def _is_stale(self) -> bool:
         """Whether the app has closed it, or said something unasked, since the last answer."""
@@ -173,6 +186,8 @@ class Upstream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         client = self.client
         if client is None:
+            if self in self.endpoint.idle:
+                self.learn()  # an app that says something now says that it closes
             self.discard()
         elif self._mode == _HEAD:
             self._read_head(client, data)
@@ -180,15 +195,18 @@ class Upstream(asyncio.Protocol):
             self._read_body(client, data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.endpoint.idle.pop(self, None)
-        client = self.client
+        endpoint, client = self.endpoint, self.client
+        if client is None and self in endpoint.idle:
+            del endpoint.idle[self]
+            self.learn()
+        self.edge.closed(endpoint)
         if client is None:
             return
         request = self._request
         if self._mode == _HEAD:
-            unused = self._served > 0 and not self._buffer and not self._interim
+            failure = self._judge(client, exc)
             self._part(client)
-            forward.closed_early(client, request, unused)
+            forward.closed_early(client, request, endpoint, failure, not self._served)
         elif self._mode in (_RAW, _RECHUNK) and exc is None:
             if self._mode == _RECHUNK:
                 client.transport.write(b"0\r\n\r\n")
@@ -197,6 +215,18 @@ class Upstream(asyncio.Protocol):
         else:
             self._part(client)
             client.break_off()
+
+    def _judge(self, client: Client, exc: Exception | None) -> int:
+        """How the attempt has failed."""
+        if self._buffer or self._interim:
+            return CLOSED_FRESH  # an answer had begun
+        unsent = self.transport.get_write_buffer_size()
+        if client.out and untaken(self._sock, len(client.out) - unsent, exc is None):
+            return UNTAKEN
+        if self._served:
+            closed_by_app(self.endpoint, self.edge.now - self._since, self._idle_s, self.edge.now)
+            return CLOSED_REUSED
+        return CLOSED_FRESH
 
     # --- heads -------------------------------------------------------------------------------------------------------
 
@@ -251,8 +281,10 @@ class Upstream(asyncio.Protocol):
         status = request.status = head.status
         self._keep = head.keep
         if head.idle_s:
-            self._idle_s = min(self.edge.settings.pool_idle_s, max(0.0, head.idle_s - _MARGIN_S))
+            self._idle_s = min(self.edge.settings.pool_idle_s, told(head.idle_s))
         edge = self.edge
+        if status >= 500 or self.endpoint.streak:
+            forward.note_answer(client, request, self.endpoint)
         client.deadline = edge.now + client.limits.stream_s
         client.keep = request.head.keep and not request.left and not edge.draining
         length = head.length

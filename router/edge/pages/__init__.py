@@ -15,6 +15,8 @@ import orjson
 from kernel.errors import ErrorKind
 
 _PAGE: Final = Template((Path(__file__).parent / "error.html").read_text())
+# Pages of their own, by code.
+_PAGES: Final = {"ASLEEP": Template((Path(__file__).parent / "waking.html").read_text())}
 _TITLES: Final = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -64,14 +66,18 @@ def render(kind: ErrorKind, detail: str, request_id: bytes, accept: bytes, retry
 
 
 def _html(kind: ErrorKind, detail: str, request_id: str) -> bytes:
-    return _PAGE.substitute(
-        status=kind.status,
-        title=escape(_TITLES.get(kind.status, "Error")),
-        code=escape(kind.code),
-        detail=escape(_sentence(detail)),
-        hint=escape(_sentence(kind.hint)),
-        request=escape(request_id),
-    ).encode()
+    return (
+        _PAGES.get(kind.code, _PAGE)
+        .substitute(
+            status=kind.status,
+            title=escape(_TITLES.get(kind.status, "Error")),
+            code=escape(kind.code),
+            detail=escape(_sentence(detail)),
+            hint=escape(_sentence(kind.hint)),
+            request=escape(request_id),
+        )
+        .encode()
+    )
 
 
 def _json(kind: ErrorKind, detail: str, request_id: str) -> bytes:

@@ -219,7 +219,8 @@ async def test_an_error_page_cannot_be_made_to_run_scripts(router: InProcess) ->
     assert b"<script" not in page.body
 
 
-async def test_releases_without_a_place_to_go(router: InProcess) -> None:
+async def test_releases_without_a_place_to_go(make_router: MakeRouter) -> None:
+    router = await make_router(hold_s=0, switch_s=0)
     router.put(route("empty.test", "rel_e"), endpoints("rel_e"), route("none.test", "rel_none"))
     router.put(route("sleepy.test", "rel_s"), endpoints("rel_s", state="asleep"))
     router.put({"host": "shut.test", "path": "/", "kind": "maintenance"})

@@ -257,5 +257,5 @@ async def test_a_store_that_is_gone_takes_only_what_is_not_in_memory(site: Site)
 
 
 async def test_a_site_becomes_an_app_in_one_flip(site: Site) -> None:
-    site.router.put(route("site.test", "rel_app"), endpoints("rel_app"))
+    site.router.put(route("site.test", "rel_app", rules={"hold": {"switch_s": 0}}), endpoints("rel_app"))
     assert (await site.get("/"))["x-shipoff-error"] == "NO_INSTANCE"

@@ -21,25 +21,17 @@ def test_weight_counts_against_requests_in_flight() -> None:
     assert all(pick([small, large], 0.0) is large for _ in range(20))
 
 
-def test_one_that_failed_is_set_aside_ever_longer_and_comes_back() -> None:
+def test_one_that_is_set_aside_is_not_picked_until_its_time() -> None:
     bad, good = some(2)
-    bad.failed(10.0)
-    first = bad.aside_until - 10.0
-    assert all(pick([bad, good], 10.1) is good for _ in range(20))
-    assert {pick([bad, good], 10.0 + first) for _ in range(50)} == {bad, good}
-    bad.failed(20.0)
-    assert bad.aside_until - 20.0 > first
-    for _ in range(2000):
-        bad.failed(30.0)
-    assert bad.aside_until <= 60.0
-    bad.worked()
-    assert (bad.failures, bad.aside_until) == (0, 0.0)
+    bad.aside_until = 10.5
+    assert all(pick([bad, good], 10.4) is good for _ in range(20))
+    assert {pick([bad, good], 10.5) for _ in range(50)} == {bad, good}
 
 
 def test_when_all_are_set_aside_one_is_picked_all_the_same() -> None:
     endpoints = some(3)
     for endpoint in endpoints:
-        endpoint.failed(0.0)
+        endpoint.aside_until = 1.0
     assert pick(endpoints, 0.1) in endpoints
     assert pick(endpoints[:1], 0.1) is endpoints[0]
 

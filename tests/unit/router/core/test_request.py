@@ -1,21 +1,11 @@
-"""The life of a request, and what may be sent again."""
+"""The life of a request."""
 
 from __future__ import annotations
 
 import pytest
 
 from router.core.head import read_request
-from router.core.request import (
-    CLOSED_FRESH,
-    CLOSED_UNUSED,
-    DIAL_FAILED,
-    DONE,
-    LOST,
-    MAX_ATTEMPTS,
-    MOVES,
-    NAMES,
-    Request,
-)
+from router.core.request import DONE, LOST, MOVES, NAMES, Request
 
 
 def make(method: str = "GET", length: int = 0) -> Request:
@@ -40,25 +30,6 @@ def test_a_move_that_the_table_does_not_allow_is_a_fault() -> None:
     request.move(LOST)
     with pytest.raises(AssertionError, match="LOST to DONE"):
         request.move(DONE)
-
-
-@pytest.mark.parametrize(
-    ("method", "length", "failure", "again"),
-    [
-        ("POST", 5, DIAL_FAILED, True),
-        ("GET", 0, DIAL_FAILED, True),
-        ("GET", 0, CLOSED_UNUSED, True),
-        ("DELETE", 0, CLOSED_UNUSED, True),
-        ("PUT", 5, CLOSED_UNUSED, False),
-        ("POST", 0, CLOSED_UNUSED, False),
-        ("GET", 0, CLOSED_FRESH, False),
-    ],
-)
-def test_what_may_be_sent_again(method: str, length: int, failure: int, again: bool) -> None:
-    request = make(method, length)
-    assert request.may_retry(failure) is again
-    request.attempts = MAX_ATTEMPTS
-    assert not request.may_retry(failure)
 
 
 def test_body_bytes_are_counted_to_their_end() -> None:
