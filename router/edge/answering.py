@@ -37,7 +37,7 @@ class Waits(Protocol):
 
 _LINGER_S: Final = 2.0
 # Why reading from the client is paused; it goes on when no reason is left.
-HELD_BODY, HELD_PIPELINE, HELD_UPLOAD = 1, 2, 4
+HELD_BODY, HELD_PIPELINE, HELD_UPLOAD, HELD_ANSWERS = 1, 2, 4, 8
 _RESET: Final = struct.pack("ii", 1, 0)
 _REASONS: Final = {
     200: b"OK",
@@ -83,8 +83,11 @@ class Answering(asyncio.Protocol):
     __slots__ = (
         "_buffer",
         "_drained",
+        "_half",
         "_holds",
         "_lingering",
+        "_turning",
+        "_unsent",
         "deadline",
         "edge",
         "held",
@@ -116,6 +119,9 @@ class Answering(asyncio.Protocol):
         self._buffer: bytes | bytearray = b""
         self._holds = 0
         self._lingering = False
+        self._half = False  # the client has ended its side behind requests that still wait in the buffer
+        self._turning = False
+        self._unsent = 0
         self._drained: asyncio.Future[None] | None = None
 
     def go_on_reading(self) -> None:
@@ -201,13 +207,15 @@ class Answering(asyncio.Protocol):
             if request.left or self._buffer:
                 self._linger()
             else:
-                self.transport.close()
+                self._close()
             return
         self.deadline = edge.now + edge.settings.keep_alive_s
         if self._holds:
             self.go_on(HELD_BODY | HELD_PIPELINE | HELD_UPLOAD)
         if self._buffer:
             self.go_on_reading()
+        elif self._half:
+            self._close()
 
     # --- back-pressure -----------------------------------------------------------------------------------------------
 
@@ -239,6 +247,25 @@ class Answering(asyncio.Protocol):
         if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self.transport.abort()
+
+    def _close(self) -> None:
+        """Closes behind what was written, if the client takes it (`_let_drain`)."""
+        self.deadline = self.edge.now + self.edge.settings.stream_s
+        self.transport.close()
+
+    def _let_drain(self) -> None:
+        """The client had its time to read the last answers: it gets more as long as it uses it."""
+        unsent = self.transport.get_write_buffer_size()
+        if unsent and unsent != self._unsent:
+            self._unsent = unsent
+            self.deadline = self.edge.now + self.edge.settings.stream_s
+        else:
+            self.transport.abort()
+
+    def _end_half(self) -> None:
+        """A client that has ended its side: closes when nothing that it sent can be answered any more."""
+        if not self._holds & HELD_ANSWERS and (self.request is None or self.request.left):
+            self._close()
 
     def _linger(self) -> None:
         """Closes without losing the answer: a reset for unread bytes would take it from the client's buffer."""

@@ -27,8 +27,7 @@ from router.core.records import DYNAMIC, REDIRECT, STATIC
 from router.core.request import ANSWER, DIAL, DONE, LOCAL, LOST, NAMES, SENT, TUNNEL, TUNNELED, Request
 from router.core.trust import Peer
 from router.edge import forward, policing
-from router.edge.answering import HELD_BODY, HELD_PIPELINE, Answering
-from router.edge.context import Edge
+from router.edge.answering import HELD_ANSWERS, HELD_BODY, HELD_PIPELINE, Answering
 from router.edge.pages import render
 
 _MOST_HELD: Final = 65536
@@ -38,11 +37,7 @@ _LEADING: Final = re.compile(rb"(?:\r\n)+").match
 class Client(Answering):
     """One client connection."""
 
-    __slots__ = ("_turning",)
-
-    def __init__(self, edge: Edge) -> None:
-        super().__init__(edge)
-        self._turning = False
+    __slots__ = ()
 
     # --- the transport's callbacks -----------------------------------------------------------------------------------
 
@@ -71,8 +66,11 @@ class Client(Answering):
         request = self.request
         if request is None or request.left or (request.ruled is not None and request.ruled.waits):
             return False  # who ends his side while he waits for an instance has most likely gone
-        self.keep = False  # half-closed: it sent all that it wanted to and waits for its answer
-        request.head.keep = False
+        if self._buffer:
+            self._half = True  # behind this request others wait that it wants answered too
+        else:
+            self.keep = False  # it sent all that it wanted to and waits for its answer
+            request.head.keep = False
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -103,6 +101,10 @@ class Client(Answering):
             self.upstream.resume()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
+        if self._holds & HELD_ANSWERS:
+            self.go_on(HELD_ANSWERS)
+            if self.request is None:
+                self.go_on_reading()
 
     # --- heads -------------------------------------------------------------------------------------------------------
 
@@ -123,6 +125,11 @@ class Client(Answering):
         """Serves the requests in the data, one after the other, until one has to wait or the data ends."""
         self._turning = True
         while data and self.request is None and not self._lingering:
+            if self.write_paused:  # it does not read the answers that it has: it gets no more of them yet
+                self._buffer = data
+                self.deadline = self.edge.now + self.edge.settings.stream_s
+                self.hold(HELD_ANSWERS)
+                break
             if data[0] < 33 and (blank := _LEADING(data)):  # RFC 9112, section 2.2
                 data = data[blank.end() :]
                 continue
@@ -133,12 +140,15 @@ class Client(Answering):
                 break
             if head is None:
                 self._buffer = bytearray(data)
-                self.deadline = self.edge.now + self.edge.settings.head_s
+                if data != b"\r":  # half of a blank line begins nothing
+                    self.deadline = self.edge.now + self.edge.settings.head_s
                 break
             self._begin(head, data)
             if self.request is None:
                 data, self._buffer = bytes(self._buffer), b""
         self._turning = False
+        if self._half:
+            self._end_half()
 
     def _begin(self, head: RequestHead, data: bytes) -> None:
         edge = self.edge
@@ -237,7 +247,7 @@ class Client(Answering):
         elif request.phase == DIAL:
             self.held.append(data)
             room = request.ruled is None or self.edge.guard.lanes.grew(request, len(data))
-            if not room or sum(map(len, self.held)) > _MOST_HELD:
+            if not room or request.received > _MOST_HELD:
                 self.hold(HELD_BODY)
 
     def upgraded(self) -> bytes:
@@ -254,6 +264,8 @@ class Client(Answering):
             request.kind = TUNNELED
             self.account(request)
         early, self._buffer = bytes(self._buffer), b""
+        if self._holds:
+            self.go_on(self._holds)
         return early
 
     # --- ends --------------------------------------------------------------------------------------------------------
@@ -263,10 +275,7 @@ class Client(Answering):
         request = self.request
         self.deadline = 0.0
         if request is None:
-            if self._buffer and not self._lingering:
-                self._refuse_head(Refused(CLIENT_TIMEOUT, "the head did not come in time"))
-            else:
-                self.transport.abort() if self._lingering else self.transport.close()
+            self._expire_idle()
         elif request.phase in (ANSWER, LOCAL):
             self.break_off()
         elif request.left and not self._holds:
@@ -274,6 +283,14 @@ class Client(Answering):
         else:
             forward.timed_out(self, request)
             self.refuse(UPSTREAM_TIMEOUT, "the app did not answer in time")
+
+    def _expire_idle(self) -> None:
+        if self._lingering or self.write_paused or self.transport.is_closing():
+            self._let_drain()
+        elif self._buffer:
+            self._refuse_head(Refused(CLIENT_TIMEOUT, "the head did not come in time"))
+        else:
+            self._close()
 
     def retire(self) -> None:
         """The worker drains: an idle connection is closed."""

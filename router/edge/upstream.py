@@ -194,6 +194,10 @@ class Upstream(asyncio.Protocol):
         else:
             self._read_body(client, data)
 
+    def eof_received(self) -> bool:
+        self.transport.abort()  # it is done with us; what was still to be written has no reader
+        return False
+
     def connection_lost(self, exc: Exception | None) -> None:
         endpoint, client = self.endpoint, self.client
         if client is None and self in endpoint.idle:
@@ -291,6 +295,8 @@ class Upstream(asyncio.Protocol):
         if status == 204 or status == 304 or request.head.method == b"HEAD":
             length = 0
         lines = head.lines
+        if not length and head.length == CHUNKED and not request.head.minor:
+            lines = _CODING.sub(b"", lines)  # a word that an HTTP/1.0 client must not see
         if length >= 0:
             self._mode = _SIZED
             self._left = length
