@@ -13,6 +13,7 @@ up: setup  ## the whole platform on this machine: make up ARGS="--detach --dir D
 test: setup  ## unit, integration (real servers) and e2e tests: make test ARGS="tests/unit -x"
 	@$(PY) -m stack.runtimes || echo "tests: no PHP, so its example is skipped" >&2
 	@$(PY) -m pytest $(ARGS)
+	@[ -n "$(ARGS)" ] || SHIPOFF_ROUTER_PURE=1 $(PY) -m pytest -q tests/unit/router tests/integration/router
 
 check: setup  ## formatting, lint, types, import contracts, house rules, generated code
 	@.venv/bin/ruff format --check --quiet . || { echo "unformatted files: run make fmt" >&2; exit 1; }
@@ -31,7 +32,7 @@ proto: setup
 
 lock: setup  ## pins for all platforms, with hashes and without the address of any registry
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	    --no-emit-index-url pyproject.toml --extra stack --group dev -o requirements.txt
+	    --no-emit-index-url pyproject.toml --extra stack --extra compiled --group dev -o requirements.txt
 
 bench: setup  ## make bench ARGS="router --quick"
 	@$(PY) -m bench.$(ARGS)

@@ -136,7 +136,6 @@ def look_at_request(head: RequestHead, low: bytes, offset: int, modern: bool, tr
     Raises:
         Refused: it can be read in two ways.
     """
-    head.plain = False
     head.keep = modern
     head.minor = 1 if modern else 0
     framing = Framing(BAD_REQUEST, modern, NO_BODY)
@@ -153,6 +152,7 @@ def look_at_request(head: RequestHead, low: bytes, offset: int, modern: bool, tr
         elif name == b"connection" or name == b"te":
             cut = framing.take_option(name, value)
         else:
+            head.plain = False
             cut = name != sent or _CLAIMS.get(name, _cut)(head, raw, trusted)
         if cut:
             cuts.append((offset + match.start() + 1, offset + match.end() + 1))

@@ -11,8 +11,10 @@ underscore twins of framing headers (a CGI-like app reads `Content_Length` as `C
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
+from router import COMPILED
 from router.core.body import NO_BODY, UNTIL_CLOSE
 from router.core.errors import (
     BAD_HOST,
@@ -26,6 +28,13 @@ from router.core.errors import (
 )
 from router.core.fields import DIGITS, REQUEST_SPECIAL, RESPONSE_RARE, TOKEN, look_at_request, look_at_response
 from router.core.host import canonical
+
+scan_request: Callable[[bytes], RequestHead | None] | None = None
+scan_response: Callable[[bytes], ResponseHead | None] | None = None
+if COMPILED:
+    from router.core import scan
+
+    scan_request, scan_response = scan.scan_request, scan.scan_response
 
 MAX_HEAD: Final = 32768
 MAX_TARGET: Final = 16384
@@ -56,7 +65,7 @@ class RequestHead:
         final: it may be forwarded no further (Max-Forwards: 0), so the router answers it.
         forwarded_for, forwarded_proto, request_id: what the client claimed, or b""; the caller decides over trust.
         traceparent: as sent and forwarded, or b"".
-        plain: nothing in it needed a look: no framing, hop-by-hop or identity header.
+        plain: nothing in it needed a look but its framing and Connection.
         lines: request line and header lines to forward, each with CRLF, without the empty line.
         end: bytes of the head in the data, the empty line included.
     """
@@ -147,16 +156,18 @@ def read_request(data: bytes, trusted: bool = False) -> RequestHead | None:
     Raises:
         Refused: what is wrong with it; the connection is good for an answer and nothing else.
     """
+    if scan_request is not None:
+        plain = scan_request(data)
+        if plain is not None:
+            return plain
     match = _REQUEST(data)
     if match is None:
         _refuse_request(data)
         return None
     method, target, version, block = match.groups()
     end = match.end()
-    if end > MAX_TARGET and len(target) > MAX_TARGET:
-        raise Refused(TARGET_TOO_LONG, f"the request target has more than {MAX_TARGET} bytes")
-    if end > MAX_HEAD:
-        raise Refused(HEAD_TOO_LARGE, f"the head has more than {MAX_HEAD} bytes")
+    if end > MAX_TARGET:
+        _check_size(target, end)
     low = block.lower()
     at = low.find(b"\nhost:")
     host = b""
@@ -181,6 +192,10 @@ def read_response(data: bytes) -> ResponseHead | None:
     Raises:
         Refused: UPSTREAM_INVALID.
     """
+    if scan_response is not None:
+        plain = scan_response(data)
+        if plain is not None:
+            return plain
     match = _RESPONSE(data)
     if match is None:
         _refuse_response(data)
@@ -231,6 +246,13 @@ def _refuse_request(data: bytes) -> None:
 def _refuse_response(data: bytes) -> None:
     if b"\r\n\r\n" in data or len(data) > MAX_HEAD or illegal(data, 0) or not b"HTTP/1.".startswith(data[:7]):
         raise Refused(UPSTREAM_INVALID, "the app's answer has a malformed head")
+
+
+def _check_size(target: bytes, end: int) -> None:
+    if len(target) > MAX_TARGET:
+        raise Refused(TARGET_TOO_LONG, f"the request target has more than {MAX_TARGET} bytes")
+    if end > MAX_HEAD:
+        raise Refused(HEAD_TOO_LARGE, f"the head has more than {MAX_HEAD} bytes")
 
 
 def _look_at_target(head: RequestHead) -> None:

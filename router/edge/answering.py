@@ -68,7 +68,7 @@ _REASONS: Final = {
 }
 
 
-class Answering(asyncio.Protocol):
+class Answering:
     """A client connection, as far as answers and its end go.
 
     Attributes:

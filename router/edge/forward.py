@@ -19,7 +19,7 @@ from router.core.retry import AGAIN, DIAL_FAILED, SPENT, verdict
 from router.edge import hold, policing
 from router.edge.answering import HELD_BODY
 from router.edge.dial import dial
-from router.edge.upstream import Upstream
+from router.edge.upstream import Upstream, take
 
 if TYPE_CHECKING:
     from router.edge.server import Client
@@ -49,7 +49,7 @@ def attempt(client: Client, request: Request, route: Route) -> None:
         failure = request.failure or Refused(UPSTREAM_REFUSED, "no instance of the app accepts connections")
         client.refuse(failure.kind, failure.detail)
         return
-    upstream = Upstream.take(edge, endpoint, careful=request.attempts > 0 or request.head.method != b"GET")
+    upstream = take(edge, endpoint, careful=request.attempts > 0 or request.head.method != b"GET")
     if upstream is None and not edge.has_room(endpoint):
         edge.guard.lanes.wait(client, request, release)
         return

@@ -11,6 +11,8 @@ import select
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
+from router.edge.descriptor import descriptor
+
 if TYPE_CHECKING:
     from router.edge.poller import Poller
 
@@ -41,6 +43,7 @@ class Stream:
         "_ended",
         "_full",
         "_half",
+        "_io",
         "_lost",
         "_mask",
         "_name",
@@ -57,6 +60,7 @@ class Stream:
     def __init__(self, poller: Poller, sock: socket.socket, protocol: Any, name: Any = None) -> None:
         self._poller = poller
         self._sock = sock
+        self._io = descriptor(sock)
         self._protocol = protocol
         self._name = name
         self.fd = sock.fileno()
@@ -88,7 +92,7 @@ class Stream:
                 self._fall_silent()
             return
         try:
-            data = self._sock.recv(self._size)
+            data = self._io.recv(self._size)
         except BlockingIOError:
             return
         except OSError as error:
@@ -119,7 +123,7 @@ class Stream:
             self._waiting += len(data)
         else:
             try:
-                sent = self._sock.send(data)
+                sent = self._io.send(data)
             except BlockingIOError:
                 sent = 0
             except OSError as error:

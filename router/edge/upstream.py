@@ -35,7 +35,7 @@ _CODING: Final = re.compile(rb"(?i)\ntransfer-encoding:[^\n]*")
 _HEAD, _SIZED, _CHUNKS, _UNCHUNK, _RAW, _RECHUNK = range(6)
 
 
-class Upstream(asyncio.Protocol):
+class Upstream:
     """One connection to an endpoint; serves one request at a time.
 
     Attributes:
@@ -82,23 +82,6 @@ class Upstream(asyncio.Protocol):
         self._idle_s = edge.settings.pool_idle_s
 
     # --- the pool ----------------------------------------------------------------------------------------------------
-
-    @staticmethod
-    def take(edge: Edge, endpoint: Endpoint, careful: bool) -> Upstream | None:
-        """Takes the most recently used connection from the endpoint's pool.
-
-        Args:
-            careful: look whether it is still open even when it was used a moment ago (the request can't be sent twice).
-        """
-        idle = endpoint.idle
-        while idle:
-            upstream: Upstream = idle.popitem()[0]
-            if (careful or upstream._since != edge.now) and upstream._is_stale():
-                upstream.learn()
-                upstream.transport.abort()
-                continue
-            return upstream
-        return None
 
     def give_back(self) -> None:
         """Puts the connection into its endpoint's pool, or closes it when it has no place there."""
@@ -396,3 +379,20 @@ class Upstream(asyncio.Protocol):
         self.client = None
         client.upstream = None
         self.endpoint.in_flight -= 1
+
+
+def take(edge: Edge, endpoint: Endpoint, careful: bool) -> Upstream | None:
+    """Takes the most recently used connection from the endpoint's pool.
+
+    Args:
+        careful: look whether it is still open even when it was used a moment ago (the request can't be sent twice).
+    """
+    idle = endpoint.idle
+    while idle:
+        upstream: Upstream = idle.popitem()[0]
+        if (careful or upstream._since != edge.now) and upstream._is_stale():
+            upstream.learn()
+            upstream.transport.abort()
+            continue
+        return upstream
+    return None

@@ -1,0 +1,13 @@
+cimport cython
+
+from router.core.balance cimport Endpoint
+from router.core.request cimport Request
+from router.edge.answering cimport Answering
+from router.edge.context cimport Edge
+from router.edge.upstream cimport Upstream, take
+
+
+@cython.locals(edge=Edge, endpoint=Endpoint, upstream=Upstream)
+cpdef attempt(Answering client, Request request, route)
+cpdef send(Answering client, Request request, Upstream upstream)
+cdef bytes _head(Answering client, Request request)
