@@ -186,7 +186,7 @@ class Feed:
                 table.delete_route(event.host, event.path)
         elif isinstance(event, EndpointsPut):
             record = EndpointsRecord({**event.record, "version": event.version})
-            known = table.releases.get(record.release)
+            known = table.releases.get(record.id)
             if known is None or known.version < event.version:
                 self._edge.retire(table.put_release(record))
         elif isinstance(event, EndpointsDelete):

@@ -25,6 +25,7 @@ from router.feed import Feed
 from router.settings import RouterSettings
 from router.snapshot import Snapshot
 from router.table_file import TableFile
+from router.wakes import Wakes
 
 log = logging.getLogger(__name__)
 _BACKLOG: Final = 4096
@@ -55,6 +56,7 @@ class Worker:
         self._server: Listener | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._feed: Feed | None = None
+        self._wakes: Wakes | None = None
         self._file: TableFile | None = None
         self._snapshot: Snapshot | None = None
         self._outlet: Outlet | None = None
@@ -67,6 +69,7 @@ class Worker:
                 path = Path(settings.state_dir) / "table.jsonl"
                 self._snapshot = Snapshot(self._edge, path, writes=slot == 0)
             self._feed = Feed(self._edge, settings.redis_url, self._id, self._snapshot, replaces)
+            self._wakes = Wakes(self._edge, settings.redis_url, self._id)
         if settings.s3_endpoint:
             self._edge.static = StaticSites(self._edge)
         self._door = control.ControlServer(
@@ -117,6 +120,8 @@ class Worker:
 
     def _listen(self) -> None:
         self._server = Listener(self._edge.streams(), self.listener.dup(), lambda: Client(self._edge), _BACKLOG)
+        if self._wakes is not None:
+            self._wakes.start()
         self._ready = True
         log.info("worker %d serves version %d of the table", self.slot, self._edge.table.version)
 
@@ -150,6 +155,8 @@ class Worker:
     async def _close(self) -> None:
         if self._feed is not None:
             await self._feed.stop()
+        if self._wakes is not None:
+            await self._wakes.stop()
         if self._snapshot is not None:
             await self._snapshot.stop()
         if self._edge.static is not None:

@@ -23,6 +23,7 @@ _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 _ADDRESS: Final = re.compile(
     r"tcp:(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})|(?:unix|dial):(/[^\0]{1,107})"
 ).fullmatch
+_INSTANCE: Final = re.compile(r"[\x21-\x7e]{0,100}").fullmatch
 _LOCATION: Final = re.compile(r"(?:https?://|/)[\x21-\x7e]*").fullmatch
 
 
@@ -110,13 +111,14 @@ class EndpointsRecord:
     """Where a release runs.
 
     Attributes:
+        id: of the release.
         endpoints: (address, instance, weight, zone) each.
     """
 
-    __slots__ = ("endpoints", "release", "state", "version")
+    __slots__ = ("endpoints", "id", "state", "version")
 
     def __init__(self, record: Json) -> None:
-        self.release: str = _text(record, "release")
+        self.id: str = _text(record, "release")
         self.state: str = _one_of(record, "state", _STATES)
         self.version: int = _integer(record, "version", 0)
         listed = record.get("endpoints", [])
@@ -198,4 +200,7 @@ def _endpoint(item: object) -> tuple[str, str, int, str]:
     match = _ADDRESS(address)
     if match is None or (match[2] and not 0 < int(match[2]) < 65536):
         raise _wrong("address", "not tcp:host:port, unix:path or dial:path")
-    return address, _text(item, "instance", ""), _integer(item, "weight", 1), _text(item, "zone", "")
+    instance = _text(item, "instance", "")
+    if _INSTANCE(instance) is None:
+        raise _wrong("instance", "not an id")
+    return address, instance, _integer(item, "weight", 1), _text(item, "zone", "")

@@ -11,6 +11,7 @@ from random import random
 
 from router.core.balance import Endpoint
 from router.core.host import canonical
+from router.core.identity import Owners
 from router.core.reading import Json
 from router.core.records import EndpointsRecord, Route
 from router.core.retry import Budget
@@ -29,11 +30,13 @@ class Release:
 
     __slots__ = ("budget", "endpoints", "id", "state", "version")
 
-    def __init__(self, record: EndpointsRecord, endpoints: tuple[Endpoint, ...], budget: Budget | None = None) -> None:
+    def __init__(
+        self, record: EndpointsRecord | Release, endpoints: tuple[Endpoint, ...], budget: Budget | None = None
+    ) -> None:
         self.budget = budget or Budget()
-        self.id = record.release
-        self.state = record.state
-        self.version = record.version
+        self.id: str = record.id
+        self.state: str = record.state
+        self.version: int = record.version
         self.endpoints = endpoints
 
     def record(self) -> Json:
@@ -51,6 +54,7 @@ class Table:
         self.epoch = epoch
         self.version = version
         self.releases: dict[str, Release] = {}
+        self._owners = Owners()
         self._hosts: dict[bytes, Entry] = {}
         self._wildcards: dict[bytes, Entry] = {}
 
@@ -126,20 +130,35 @@ class Table:
         Returns:
             Endpoints that have left the table.
         """
-        before = (self if known is None else known).releases.get(record.release)
+        mine = self.releases.get(record.id)
+        before = mine if known is None else known.releases.get(record.id)
         old = {(e.address, e.instance): e for e in before.endpoints} if before else {}
+        listed, losers = self._owners.claim(record.id, record.version, record.endpoints)
         endpoints = []
-        for address, instance, weight, zone in record.endpoints:
+        for address, instance, weight, zone in listed:
             endpoint = old.pop((address, instance), None) or Endpoint(address, instance)
             endpoint.weight, endpoint.zone, endpoint.gone = weight, zone, False
             endpoints.append(endpoint)
-        self.releases[record.release] = Release(record, tuple(endpoints), before.budget if before else None)
-        return [] if known is not None else _leave(list(old.values()))
+        self.releases[record.id] = Release(record, tuple(endpoints), before.budget if before else None)
+        lost = [endpoint for loser in losers for endpoint in self._dispossess(loser)]
+        stays = {address for address, _, _, _ in listed}
+        self._owners.leave(record.id, [e.address for e in (mine.endpoints if mine else ()) if e.address not in stays])
+        return _leave([*old.values(), *lost]) if known is None else []  # `succeed` tells
+
+    def _dispossess(self, name: str) -> list[Endpoint]:
+        """Takes from a release what belongs to another instance now."""
+        release = self.releases[name]
+        keeps = tuple(e for e in release.endpoints if self._owners.owns(e.address, e.instance))
+        self.releases[name] = Release(release, keeps, release.budget)
+        return [e for e in release.endpoints if e not in keeps]
 
     def delete_release(self, release: str) -> list[Endpoint]:
         """Forgets a release; returns the endpoints that have left the table."""
         before = self.releases.pop(release, None)
-        return _leave(list(before.endpoints)) if before else []
+        if before is None:
+            return []
+        self._owners.leave(release, [endpoint.address for endpoint in before.endpoints])
+        return _leave(list(before.endpoints))
 
     def succeed(self, old: Table) -> list[Endpoint]:
         """Tells, when this table takes the place of another, which endpoints have left with it."""

@@ -39,7 +39,7 @@ async def _dial(edge: Edge, endpoint: Endpoint) -> Upstream:
     sock: socket.socket | None = None
     try:
         async with asyncio.timeout(edge.settings.connect_s):
-            sock = await connect(endpoint.address)
+            sock = await connect(endpoint.address, endpoint.instance)
             upstream = Upstream(edge, endpoint, sock)
             Stream(edge.streams(), sock, upstream)
             return upstream
@@ -56,8 +56,11 @@ def _close(sock: socket.socket | None) -> None:
         sock.close()
 
 
-async def connect(address: str) -> socket.socket:
+async def connect(address: str, instance: str) -> socket.socket:
     """A connection to an address of the table; the caller bounds the wait.
+
+    Args:
+        instance: whose it is; a dialer is asked for exactly that one.
 
     Raises:
         OSError: nobody accepts one.
@@ -68,7 +71,7 @@ async def connect(address: str) -> socket.socket:
         return await _connect_tcp(host.strip("[]"), int(port))
     if scheme == "unix":
         return await _connect_to(socket.AF_UNIX, rest)
-    return await _receive(rest)
+    return await _receive(rest, instance)
 
 
 async def _connect_tcp(host: str, port: int) -> socket.socket:
@@ -93,12 +96,12 @@ async def _connect_to(family: int, address: str | tuple[str, int]) -> socket.soc
     return sock
 
 
-async def _receive(path: str) -> socket.socket:
-    """Asks a dialer for a connected descriptor: `c` there, `+` and the descriptor (or `-` and why not) back."""
+async def _receive(path: str, instance: str) -> socket.socket:
+    """Asks a dialer for a connected descriptor: `c`, instance and LF there, `+` and it (or `-` and why not) back."""
     loop = asyncio.get_running_loop()
     door = await _connect_to(socket.AF_UNIX, path)
     try:
-        await loop.sock_sendall(door, b"c")
+        await loop.sock_sendall(door, b"c" + instance.encode() + b"\n" if instance else b"c")
         await readable(door)
         text, descriptors, _, _ = socket.recv_fds(door, _MOST_TEXT, 1)
     finally:

@@ -185,10 +185,13 @@ async def _dial(client: Client, request: Request, endpoint: Endpoint) -> None:
     edge.metrics.dials += 1
     if endpoint.failures:
         health.dial_worked(endpoint)
-    if _waits(client, request, endpoint):
-        send(client, request, upstream)
-    else:
+    if not _waits(client, request, endpoint):
         upstream.give_back()
+    elif endpoint.gone:  # its address may be another instance's by now, and nothing was sent
+        upstream.transport.close()
+        _try_again(client, request, DIAL_FAILED, Refused(UPSTREAM_REFUSED, "the instance has left"))
+    else:
+        send(client, request, upstream)
 
 
 def _waits(client: Client, request: Request, endpoint: Endpoint) -> bool:

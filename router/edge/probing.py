@@ -98,7 +98,7 @@ class Prober:
         writer: asyncio.StreamWriter | None = None
         try:
             async with asyncio.timeout(self._edge.settings.connect_s + _ANSWER_S):
-                sock = await connect(endpoint.address)
+                sock = await connect(endpoint.address, endpoint.instance)
                 reader, writer = await asyncio.open_connection(sock=sock, limit=_MOST_HEAD)
                 writer.write(
                     b"GET " + path + b" HTTP/1.1\r\nHost: " + host + b"\r\nUser-Agent: shipoff-probe\r\n"

@@ -33,10 +33,12 @@ DIAL_DEADLINE_S: Final = 5.0
 MAX_DIALS: Final = 256
 BACKLOG: Final = 1024
 MAX_ORDERS: Final = 4 << 20
+MAX_ASKED: Final = 128
 
 
 def read_orders(control: socket.socket) -> dict[str, Any]:
-    """The orders: command, cwd, env, rlimits [[number, limit]], port (0: no dials), egress (path or ""), relay_port."""
+    """The orders: command, cwd, env, rlimits [[number, limit]], port (0: no dials), egress (path or ""), relay_port,
+    instance (the id that dials may name)."""
     raw = _exactly(control, struct.unpack("!I", _exactly(control, 4))[0])
     orders: dict[str, Any] = json.loads(raw)
     return orders
@@ -94,12 +96,13 @@ class Agent:
         self.dials: set[Dial] = set()
         self.egress = ""
         self.port = 0
+        self.instance = ""
         self.child = 0
 
     def run(self) -> int:
         """Carries out the orders; returns the command's status, negative for a signal."""
         orders = read_orders(self.control)
-        self.egress, self.port = orders["egress"], orders["port"]
+        self.egress, self.port, self.instance = orders["egress"], orders["port"], orders.get("instance", "")
         children, wakeup = socket.socketpair()
         children.setblocking(False)
         wakeup.setblocking(False)
@@ -185,10 +188,12 @@ class Agent:
             self.advance(dial)
 
     def advance(self, dial: Dial) -> None:
-        """Moves a dial on as far as it goes without waiting: request byte, connect to IPv4, then to IPv6, answer."""
+        """Moves a dial on as far as it goes without waiting: what is asked, connect to IPv4, then to IPv6, answer."""
         try:
             if dial.upstream is None:
-                if dial.client.recv(1) != b"c":
+                asked = dial.client.recv(MAX_ASKED)
+                if not self.is_ours(asked):
+                    dial.client.send(b"-another instance is here")
                     self.finish(dial)
                     return
                 self.selector.unregister(dial.client)
@@ -200,6 +205,12 @@ class Agent:
             return
         except OSError:
             self.finish(dial)
+
+    def is_ours(self, asked: bytes) -> bool:
+        """Whether a dial names this instance, or none: a router of before the ids sends the byte alone."""
+        if asked[:1] != b"c":
+            return False
+        return asked == b"c" or not self.instance or asked == b"c" + self.instance.encode() + b"\n"
 
     def connect(self, dial: Dial) -> None:
         """Tries the next loopback address."""

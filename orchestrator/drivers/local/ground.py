@@ -78,7 +78,14 @@ class Ground:
         return Launch(self._bwrap, bwrap_args(sandbox), agent_command(sandbox), self._seccomp, groups)
 
     def orders(
-        self, sandbox: Sandbox, command: str, root_dir: str, env: Mapping[str, str], limits: Limits, port: int = 0
+        self,
+        sandbox: Sandbox,
+        command: str,
+        root_dir: str,
+        env: Mapping[str, str],
+        limits: Limits,
+        port: int = 0,
+        instance: str = "",
     ) -> dict[str, Any]:
         """What the agent is told."""
         return {
@@ -89,6 +96,7 @@ class Ground:
             "port": port,
             "egress": "/run/egress/s" if sandbox.egress is not None else "",
             "relay_port": RELAY_PORT,
+            "instance": instance,
         }
 
 

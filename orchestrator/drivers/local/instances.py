@@ -181,7 +181,7 @@ class LocalInstances:
         socket = ground.config.socket_of(spec.instance_id)
         return {
             "launch": launch._asdict(),
-            "orders": ground.orders(sandbox, spec.run, spec.root_dir, env, limits, spec.port),
+            "orders": ground.orders(sandbox, spec.run, spec.root_dir, env, limits, spec.port, spec.instance_id),
             "dir": str(directory),
             "socket": str(socket),
             "log_bytes": limits.log_bytes,

@@ -54,6 +54,16 @@ async def test_an_app_that_listens_nowhere_refuses_dials(workshop: Workshop) -> 
         await asyncio.to_thread(dial, info.address)
 
 
+async def test_a_dial_reaches_the_instance_that_it_names_and_no_other(workshop: Workshop) -> None:
+    info = await workshop.start(RUN)
+    await get(info.address)
+    for named in (info.instance_id, ""):  # a router of before names none
+        (await asyncio.to_thread(dial, info.address, named)).close()
+    for named in ("ins_other", info.instance_id + "x", info.instance_id[:-1]):
+        with pytest.raises(ConnectionRefusedError, match="another instance"):
+            await asyncio.to_thread(dial, info.address, named)
+
+
 async def test_connections_are_counted(workshop: Workshop) -> None:
     info = await workshop.start(RUN)
     await get(info.address)

@@ -136,12 +136,12 @@ async def dismantle(driver: LocalDriver, config: LocalConfig) -> None:
     await Egress(config).stop()
 
 
-def dial(address: str) -> socket.socket:
-    """Connects to an instance as the router does."""
+def dial(address: str, instance: str = "") -> socket.socket:
+    """Connects to an instance as the router does; without its id as a router of before does."""
     with socket.socket(socket.AF_UNIX) as channel:
         channel.settimeout(10)
         channel.connect(address.removeprefix("dial:"))
-        channel.sendall(b"c")
+        channel.sendall(b"c" + instance.encode() + b"\n" if instance else b"c")
         answer, descriptors, _, _ = socket.recv_fds(channel, 256, 1)
     if not descriptors:
         raise ConnectionRefusedError(answer.decode())

@@ -145,6 +145,7 @@ def test_any_order_of_changes_ends_like_a_dict(changes: list[tuple[str, str, boo
         (endpoints("r", "tcp:h:99999"), "address"),
         (endpoints("r", "dial:relative"), "address"),
         ({"release": "r", "state": "running", "endpoints": {}}, "endpoints"),
+        ({"release": "r", "state": "running", "endpoints": [{"address": "unix:/x", "instance": "a\n"}]}, "instance"),
     ],
 )
 def test_a_wrong_record_is_refused_by_the_name_of_its_field(record: dict[str, Any], field: str) -> None:
