@@ -37,8 +37,10 @@ MAX_ASKED: Final = 128
 
 
 def read_orders(control: socket.socket) -> dict[str, Any]:
-    """The orders: command, cwd, env, rlimits [[number, limit]], port (0: no dials), egress (path or ""), relay_port,
-    instance (the id that dials may name)."""
+    """The orders: command, cwd, env, rlimits [[number, limit]], port, egress, relay_port, instance.
+
+    The port is 0 where there are no dials, `egress` a path or "", `instance` the id that dials may name.
+    """
     raw = _exactly(control, struct.unpack("!I", _exactly(control, 4))[0])
     orders: dict[str, Any] = json.loads(raw)
     return orders
