@@ -38,6 +38,7 @@ if COMPILED:
 
 MAX_HEAD: Final = 32768
 MAX_TARGET: Final = 16384
+_MAX_LINE: Final = MAX_TARGET + 64
 
 _FIELDS: Final = rb"(\r\n(?:" + TOKEN + rb"+:[\t\x20-\x7e\x80-\xff]*\r\n)*)\r\n"
 _REQUEST: Final = re.compile(rb"(" + TOKEN + rb"{1,20}) ([\x21\x22\x24-\x7e]+) HTTP/1\.([01])" + _FIELDS).match
@@ -226,15 +227,19 @@ def illegal(data: bytes | bytearray, start: int) -> bool:
 
 
 def _refuse_request(data: bytes) -> None:
-    """Raises unless the head is merely incomplete."""
+    """Raises unless the head is merely incomplete. The first fault counts, so that no split changes the verdict."""
+    end = data.find(b"\r\n\r\n") + 4
+    whole = end >= 4
+    odd = _ILLEGAL(data, 0, end if whole else len(data))
+    good = odd.start() if odd else end if whole else len(data)
     line, found, _ = data.partition(b"\r\n")
-    if b"\r\n\r\n" not in data:
-        if len(line) > MAX_TARGET + 64:
-            raise Refused(TARGET_TOO_LONG, f"the request line has more than {MAX_TARGET} bytes")
-        if len(data) > MAX_HEAD:
-            raise Refused(HEAD_TOO_LARGE, f"the head has more than {MAX_HEAD} bytes")
-        if illegal(data, 0):
-            raise Refused(BAD_REQUEST, "the head has a control character or a bare line end")
+    if good > _MAX_LINE and len(line) > _MAX_LINE:
+        raise Refused(TARGET_TOO_LONG, f"the request line has more than {MAX_TARGET} bytes")
+    if good > MAX_HEAD:
+        raise Refused(HEAD_TOO_LARGE, f"the head has more than {MAX_HEAD} bytes")
+    if odd:
+        raise Refused(BAD_REQUEST, "the head has a control character or a bare line end")
+    if not whole:
         return
     if found and _OTHER_VERSION(line):
         raise Refused(VERSION_UNSUPPORTED, "only HTTP/1.0 and HTTP/1.1 are spoken here")

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.core.body import CHUNKED, NO_BODY, UNTIL_CLOSE
-from router.core.errors import BAD_HOST, BAD_REQUEST, CODING_UNSUPPORTED, UPSTREAM_INVALID, Refused
+from router.core.errors import (
+    BAD_HOST,
+    BAD_REQUEST,
+    CODING_UNSUPPORTED,
+    HEAD_TOO_LARGE,
+    TARGET_TOO_LONG,
+    UPSTREAM_INVALID,
+    Refused,
+)
 from router.core.head import RequestHead, illegal, read_request, read_response
 
 
@@ -285,3 +293,20 @@ def test_no_bytes_break_the_readers(data: bytes) -> None:
             read(data)
         except Refused:
             pass
+
+
+@pytest.mark.parametrize(
+    ("raw", "kind"),
+    [
+        (b"GET / HTTP/3.0\r\nX: \x00\r\n\r\n", BAD_REQUEST),
+        (b"GET /" + b"a" * 17_000 + b"\x00 HTTP/1.1\r\n\r\n", TARGET_TOO_LONG),
+        (b"GET / HTTP/1.1\r\nX: \n" + b"a" * 40_000 + b"\r\n\r\n", BAD_REQUEST),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000 + b"\n\r\n\r\n", HEAD_TOO_LARGE),
+    ],
+)
+def test_the_first_fault_counts_however_the_bytes_come(raw: bytes, kind: object) -> None:
+    for at in (len(raw), *range(100, len(raw), 997)):
+        with pytest.raises(Refused) as refused:
+            assert read_request(raw[:at]) is None
+            read_request(raw)
+        assert refused.value.kind is kind
