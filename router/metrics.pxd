@@ -9,6 +9,12 @@ cdef class Metrics:
     cdef public object queues
     cdef public object feed_lags
     cdef public long long accepted
+    cdef public long long accept_pauses
+    cdef public long long handshakes
+    cdef public long long resumptions
+    cdef public long long handshake_failures
+    cdef public long long certificate_failures
+    cdef public long long settings_failures
     cdef public long long dials
     cdef public long long dial_failures
     cdef public long long reuses

@@ -16,6 +16,12 @@ Numbers = dict[str, Any]
 # name -> help; the plain counters and gauges of `Metrics`. Names as in router_<name>, without _total.
 COUNTERS: Final = {
     "accepted": "client connections accepted",
+    "accept_pauses": "times that a worker stopped accepting because it was full",
+    "handshakes": "TLS handshakes that succeeded",
+    "resumptions": "of these, those that resumed a session",
+    "handshake_failures": "connections that ended before their TLS handshake did",
+    "certificate_failures": "changes of certificate files that could not be used",
+    "settings_failures": "settings that were not taken over because they were wrong",
     "dials": "upstream connections made",
     "dial_failures": "upstream connections that could not be made",
     "reuses": "requests sent on a pooled upstream connection",
@@ -40,6 +46,9 @@ COUNTERS: Final = {
 }
 GAUGES: Final = {
     "connections": "client connections open",
+    "connections_max": "client connections that may be open",
+    "doorways": "connections in their PROXY header or TLS handshake",
+    "certificate_names": "names that certificates are served for",
     "in_flight": "requests in flight",
     "tunnels_open": "upgraded connections open",
     "pooled_connections": "idle upstream connections",
@@ -61,7 +70,7 @@ HISTOGRAMS: Final = {
     "queue": "what requests waited in a queue or for a sleeping app, those that waited",
     "feed_lag": "from an event of the table to its effect",
 }
-_WORST: Final = frozenset(("table_frozen", "table_age_seconds", "table_hosts", "loop_lag_seconds"))
+_WORST: Final = frozenset(("certificate_names", "table_frozen", "table_age_seconds", "table_hosts", "loop_lag_seconds"))
 
 
 class Histogram:
@@ -98,6 +107,12 @@ class Metrics:
             setattr(self, name, 0)
 
     accepted: int
+    accept_pauses: int
+    handshakes: int
+    resumptions: int
+    handshake_failures: int
+    certificate_failures: int
+    settings_failures: int
     dials: int
     dial_failures: int
     reuses: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import Field, field_validator
 
@@ -19,7 +19,9 @@ class RouterSettings(Settings):
     """Everything that can be set, with units, defaults and reasons.
 
     Attributes:
-        listen: host:port for requests.
+        listen: host:port for requests, or several, comma-separated; `unix:/path` for a socket of the file system.
+        listen_tls: the same for requests over TLS; "" for none.
+        settings: a file of these settings (settings_file.py), read again on SIGHUP; "" for none.
         admin: host:port of the admin door; "" for none.
         workers: processes that serve; 0 takes one per CPU that this process may use.
         state_dir: last-known-good table and the list of workers; "" keeps neither, and workers end with the supervisor.
@@ -29,6 +31,18 @@ class RouterSettings(Settings):
         node: names this machine in `routers:<id>`.
         s3_*: the object store of static sites; "" answers 503 for them.
         trusted: comma-separated networks whose X-Forwarded-* are believed.
+        cloudflare: "ranges" believes Cloudflare by its addresses, "pulls" only over authenticated origin pulls, ""
+            (the default: a router that is not behind it) not at all.
+        cloudflare_file: its address ranges; "" takes the file that ships (router/cloudflare.py refreshes it).
+        proxy_protocol: comma-separated networks of load balancers whose connections begin with a PROXY header.
+        tls_certificates: files or directories (edge/certificate_store.py says how they look), comma-separated.
+        tls_client_ca: a file of CAs one of whose certificates every TLS client must show (Cloudflare's authenticated
+            origin pulls); "" for none, unless a host has its own.
+        tls_reload_s: how often certificates are looked at for changes; it costs a stat a file.
+        max_connections: clients per worker, above which no more are accepted; 0 takes three quarters of what
+            RLIMIT_NOFILE allows, the rest being for upstreams.
+        handshake_s: a connection's PROXY header and TLS handshake together; a phone on a bad line takes 3.
+        handshakes: these under way at once per worker (50 KB each); one more ends the one that has waited longest.
         access_log: a file that gets one JSON line per request, instead of logsink; "" for none.
         logsink_address: host:port of the log service, which gets the access log; "" for none.
         service_token: what the router shows there.
@@ -44,7 +58,7 @@ class RouterSettings(Settings):
         pool_size: idle connections per endpoint and worker.
         endpoint_connections: connections to one endpoint per worker, idle ones included; more requests wait, so that a
             slow app costs no other its descriptors.
-        upstream_connections: upstream connections per worker; 0 takes half of the descriptors that it may have.
+        upstream_connections: upstream connections per worker; 0 takes the quarter of the descriptors left by clients.
         queue_size, queue_s: how many requests of a release wait for room, per worker, and for how long, where its route
             has no rule `concurrency`.
         retry_s: for how long after its first failure a request may be sent again.
@@ -62,6 +76,8 @@ class RouterSettings(Settings):
     """
 
     listen: str = "127.0.0.1:8080"
+    listen_tls: str = ""
+    settings: str = ""
     admin: str = "127.0.0.1:9080"
     workers: int = Field(0, ge=0, le=256)
     state_dir: str = ""
@@ -75,6 +91,15 @@ class RouterSettings(Settings):
     s3_bucket: str = "shipoff"
     s3_region: str = "us-east-1"
     trusted: str = ""
+    cloudflare: Literal["", "ranges", "pulls"] = ""
+    cloudflare_file: str = ""
+    proxy_protocol: str = ""
+    tls_certificates: str = ""
+    tls_client_ca: str = ""
+    tls_reload_s: float = Field(5, gt=0)
+    max_connections: int = Field(0, ge=0)
+    handshake_s: float = Field(10, gt=0)
+    handshakes: int = Field(1024, ge=1)
     access_log: str = ""
     logsink_address: str = ""
     service_token: str = Field("", repr=False)
@@ -115,7 +140,7 @@ class RouterSettings(Settings):
             host_port(value)
         return value
 
-    @field_validator("trusted")
+    @field_validator("trusted", "proxy_protocol")
     @classmethod
     def _is_networks(cls, value: str) -> str:
         networks(value)

@@ -33,6 +33,17 @@ CLIENT_TIMEOUT = define("CLIENT_TIMEOUT", source="client", status=408, hint="sen
 TARGET_TOO_LONG = define("TARGET_TOO_LONG", source="client", status=414, hint="shorten the address")
 RANGE_UNSATISFIABLE = define("RANGE_UNSATISFIABLE", source="client", status=416, hint="ask for a range inside the file")
 EXPECTATION_FAILED = define("EXPECTATION_FAILED", source="client", status=417, hint="expect only 100-continue")
+MISDIRECTED = define(
+    "MISDIRECTED",
+    source="client",
+    status=421,
+    hint="open another connection for this host, and show the client certificate that it asks for",
+)
+PLAIN_HTTP = define("PLAIN_HTTP", source="client", status=400, hint="this port speaks TLS: use https://")
+PROXY_HEADER_INVALID = define(
+    "PROXY_HEADER_INVALID", source="client", status=400, hint="the load balancer must send one PROXY header, v1 or v2"
+)
+CLIENT_HELLO_INVALID = define("CLIENT_HELLO_INVALID", source="client", status=400, hint="speak TLS 1.2 or 1.3 here")
 HEAD_TOO_LARGE = define("HEAD_TOO_LARGE", source="client", status=431, hint="send fewer or smaller headers and cookies")
 CODING_UNSUPPORTED = define(
     "CODING_UNSUPPORTED", source="client", status=501, hint="send the body as it is or chunked, without another coding"

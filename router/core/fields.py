@@ -22,7 +22,7 @@ TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _REQUEST_NAMES: Final = (
     rb"connection|content[-_]length|transfer[-_]encoding|te|upgrade|expect|keep[-_]alive|http2[-_]settings"
     rb"|proxy[-_](?:connection|authorization|authenticate)|x[-_]forwarded[-_](?:for|proto|host|port|prefix|ssl|server)"
-    rb"|x[-_]real[-_]ip|x[-_]request[-_]id|forwarded|traceparent|cf[-_]connecting[-_]ip|true[-_]client[-_]ip|proxy"
+    rb"|x[-_]real[-_]ip|x[-_]request[-_]id|forwarded|traceparent|cf[-_](?:connecting[-_]ip|ray)|true[-_]client[-_]ip|proxy"
 )
 _RESPONSE_NAMES: Final = (
     rb"connection|content-length|transfer-encoding|te|upgrade|keep-alive|proxy-(?:connection|authenticate)|x-request-id"
@@ -43,6 +43,10 @@ _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9_.:+/=-]{8,128}").fullmatch
 # W3C Trace Context, section 3.2: version 00 is exactly this; a later one may add fields, and ff is none.
 _IDS: Final = rb"-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 _TRACEPARENT: Final = re.compile(rb"00" + _IDS + rb"|(?!00|ff)[0-9a-f]{2}" + _IDS + rb"(?:-.*)?").fullmatch
+_RAY: Final = re.compile(rb"[0-9a-f]{16}(?:-[A-Z]{3})?").fullmatch
+# How far a peer's word on its client is kept: not at all; as Cloudflare, which passes on some headers as its clients
+# sent them; or as a proxy of one's own. core/trust.py decides which one a peer is.
+NOBODY, CLOUDFLARE, PROXY = range(3)
 _NEVER_NAMED: Final = frozenset((b"host", b"content-length", b"transfer-encoding", b"content-type", b"authorization"))
 _CONNECTION_OPTIONS: Final = frozenset((b"close", b"keep-alive", b"upgrade", b"te"))
 
@@ -123,7 +127,7 @@ class Framing:
         return named
 
 
-def look_at_request(head: RequestHead, low: bytes, offset: int, modern: bool, trusted: bool) -> None:
+def look_at_request(head: RequestHead, low: bytes, offset: int, modern: bool, trusted: int) -> None:
     """Takes to heart what the special lines of a request say, and cuts those that end here.
 
     Args:
@@ -131,7 +135,7 @@ def look_at_request(head: RequestHead, low: bytes, offset: int, modern: bool, tr
         low: the block of header lines in lower case, from the CRLF of the request line on.
         offset: where the block begins in head.lines.
         modern: HTTP/1.1.
-        trusted: the peer's word on the client is kept.
+        trusted: NOBODY, CLOUDFLARE or PROXY.
 
     Raises:
         Refused: it can be read in two ways.
@@ -219,50 +223,64 @@ def without(lines: bytes, cuts: list[tuple[int, int]], named: set[bytes]) -> byt
     return lines
 
 
-# What a client may claim, by name: (head, value as sent, trusted) -> whether the line is cut.
-_Claim = Callable[["RequestHead", bytes, bool], bool]
+# What a client may claim, by name: (head, value as sent, how far the peer is trusted) -> whether the line is cut.
+_Claim = Callable[["RequestHead", bytes, int], bool]
 
 
-def _cut(head: RequestHead, raw: bytes, trusted: bool) -> bool:
+def _cut(head: RequestHead, raw: bytes, trusted: int) -> bool:
     return True
 
 
-def _upgrade(head: RequestHead, raw: bytes, trusted: bool) -> bool:
+def _upgrade(head: RequestHead, raw: bytes, trusted: int) -> bool:
     head.upgrade = raw
     return True
 
 
-def _expect(head: RequestHead, raw: bytes, trusted: bool) -> bool:
+def _expect(head: RequestHead, raw: bytes, trusted: int) -> bool:
     if raw.lower() != b"100-continue":
         raise Refused(EXPECTATION_FAILED, "only 100-continue can be expected")
     head.expects = head.minor == 1
     return not head.expects
 
 
-def _forwarded_for(head: RequestHead, raw: bytes, trusted: bool) -> bool:
+def _forwarded_for(head: RequestHead, raw: bytes, trusted: int) -> bool:
     head.forwarded_for += (b", " if head.forwarded_for else b"") + raw
     return True
 
 
-def _forwarded_proto(head: RequestHead, raw: bytes, trusted: bool) -> bool:
+def _forwarded_proto(head: RequestHead, raw: bytes, trusted: int) -> bool:
     head.forwarded_proto = raw.lower()
     return True
 
 
-def _request_id(head: RequestHead, raw: bytes, trusted: bool) -> bool:
-    head.request_id = raw if _REQUEST_ID(raw) else b""
+def _request_id(head: RequestHead, raw: bytes, trusted: int) -> bool:
+    if _REQUEST_ID(raw):
+        head.request_id = raw
     return True
 
 
-def _traceparent(head: RequestHead, raw: bytes, trusted: bool) -> bool:
+def _traceparent(head: RequestHead, raw: bytes, trusted: int) -> bool:
     if head.traceparent or _TRACEPARENT(raw) is None:
         return True
     head.traceparent = raw
     return False
 
 
-def _identity(head: RequestHead, raw: bytes, trusted: bool) -> bool:
-    return not trusted
+def _ray(head: RequestHead, raw: bytes, trusted: int) -> bool:
+    """Names the request where nothing else does; Cloudflare's own log has it under this name too."""
+    if trusted and not head.request_id and _RAY(raw):
+        head.request_id = raw
+    return False
+
+
+def _connecting_ip(head: RequestHead, raw: bytes, trusted: int) -> bool:
+    """Cut from everybody; core/trust.py writes the one that it believes."""
+    head.connecting_ip += (b", " if head.connecting_ip else b"") + raw
+    return True
+
+
+def _identity(head: RequestHead, raw: bytes, trusted: int) -> bool:
+    return trusted != PROXY
 
 
 _CLAIMS: Final[dict[bytes, _Claim]] = {
@@ -274,6 +292,7 @@ _CLAIMS: Final[dict[bytes, _Claim]] = {
     b"traceparent": _traceparent,
     b"x-real-ip": _identity,
     b"forwarded": _identity,
-    b"cf-connecting-ip": _identity,
+    b"cf-connecting-ip": _connecting_ip,
+    b"cf-ray": _ray,
     b"true-client-ip": _identity,
 }

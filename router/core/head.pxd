@@ -6,6 +6,7 @@ cdef class RequestHead:
     cdef public bytes upgrade
     cdef public bytes forwarded_for
     cdef public bytes forwarded_proto
+    cdef public bytes connecting_ip
     cdef public bytes request_id
     cdef public bytes traceparent
     cdef public int minor
@@ -31,5 +32,5 @@ cdef class ResponseHead:
     cdef public bint dated
 
 
-cpdef RequestHead read_request(bytes data, bint trusted=*)
+cpdef RequestHead read_request(bytes data, int trusted=*)
 cpdef ResponseHead read_response(bytes data)

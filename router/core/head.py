@@ -26,7 +26,15 @@ from router.core.errors import (
     VERSION_UNSUPPORTED,
     Refused,
 )
-from router.core.fields import DIGITS, REQUEST_SPECIAL, RESPONSE_RARE, TOKEN, look_at_request, look_at_response
+from router.core.fields import (
+    DIGITS,
+    NOBODY,
+    REQUEST_SPECIAL,
+    RESPONSE_RARE,
+    TOKEN,
+    look_at_request,
+    look_at_response,
+)
 from router.core.host import canonical
 
 scan_request: Callable[[bytes], RequestHead | None] | None = None
@@ -64,7 +72,8 @@ class RequestHead:
         expects: it waits for 100 (Continue) before the body.
         upgrade: the protocol that it asks for, or b"".
         final: it may be forwarded no further (Max-Forwards: 0), so the router answers it.
-        forwarded_for, forwarded_proto, request_id: what the client claimed, or b""; the caller decides over trust.
+        forwarded_for, forwarded_proto, connecting_ip, request_id: what the client claimed, or b""; the caller decides
+            over trust (connecting_ip is Cloudflare's CF-Connecting-IP).
         traceparent: as sent and forwarded, or b"".
         plain: nothing in it needed a look but its framing and Connection.
         lines: request line and header lines to forward, each with CRLF, without the empty line.
@@ -72,6 +81,7 @@ class RequestHead:
     """
 
     __slots__ = (
+        "connecting_ip",
         "end",
         "expects",
         "final",
@@ -105,6 +115,7 @@ class RequestHead:
         self.upgrade = b""
         self.forwarded_for = b""
         self.forwarded_proto = b""
+        self.connecting_ip = b""
         self.request_id = b""
         self.traceparent = b""
 
@@ -145,11 +156,11 @@ class ResponseHead:
         self.idle_s = 0
 
 
-def read_request(data: bytes, trusted: bool = False) -> RequestHead | None:
+def read_request(data: bytes, trusted: int = NOBODY) -> RequestHead | None:
     """Reads a request head from the beginning of the data.
 
     Args:
-        trusted: the peer is a proxy of ours (or Cloudflare), whose word on the client's identity is kept.
+        trusted: how far the peer's word on the client's identity is kept: NOBODY, CLOUDFLARE or PROXY.
 
     Returns:
         The head, or None while it is incomplete.

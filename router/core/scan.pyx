@@ -128,7 +128,7 @@ cdef inline bint _asks(const unsigned char *name, Py_ssize_t size) noexcept nogi
             or size == 19 and _is(name, "proxy-authorization", 19)
         )
     if first == 99:
-        return size == 16 and _is(name, "cf-connecting-ip", 16)
+        return size == 16 and _is(name, "cf-connecting-ip", 16) or size == 6 and _is(name, "cf-ray", 6)
     if first == 102:
         return size == 9 and _is(name, "forwarded", 9)
     if first == 101:
@@ -220,7 +220,8 @@ cpdef RequestHead scan_request(bytes data):
     head.target = PyBytes_FromStringAndSize(<const char *>p + method_end + 1, target_end - method_end - 1)
     head.host = _lower(p + host, host_end - host)
     head.lines = _without(data, i, &cuts)
-    head.upgrade = head.forwarded_for = head.forwarded_proto = head.request_id = head.traceparent = EMPTY
+    head.upgrade = head.forwarded_for = head.forwarded_proto = head.connecting_ip = EMPTY
+    head.request_id = head.traceparent = EMPTY
     head.minor = 1
     head.length = length if length > 0 else 0
     head.end = i + 2

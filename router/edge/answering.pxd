@@ -18,6 +18,8 @@ cdef class Answering:
     cdef object _buffer
     cdef int _holds
     cdef bint _lingering
+    cdef bint _turning
+    cdef bint _half
     cdef object _drained
     cdef object __weakref__
     cdef dict __dict__

@@ -6,7 +6,10 @@ cdef class Edge:
     cdef public object table
     cdef public Metrics metrics
     cdef public object ids
-    cdef public tuple networks
+    cdef public object trust
+    cdef public object certificates
+    cdef public dict doorways
+    cdef public Py_ssize_t most_clients
     cdef public object access_log
     cdef public object guard
     cdef public object static

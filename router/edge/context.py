@@ -10,10 +10,12 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
 
 from router.access_log import AccessLog
+from router.cloudflare import trust_of
 from router.core.balance import Endpoint
+from router.core.certificates import Certificates
 from router.core.idle import lasted
 from router.core.table import Table
-from router.core.trust import RequestIds, networks
+from router.core.trust import RequestIds
 from router.edge.guard import Guard
 from router.edge.poller import Poller
 from router.edge.probing import Prober
@@ -21,6 +23,7 @@ from router.metrics import Metrics
 from router.settings import RouterSettings
 
 if TYPE_CHECKING:
+    from router.edge.doorway import Doorway
     from router.edge.server import Client
     from router.edge.static import StaticSites
     from router.edge.tunnel import Tunnel
@@ -43,24 +46,27 @@ class Edge:
         prober: looks after endpoints that are set aside.
         upstreams: connections to apps, those that are being made included.
         wake: asks for a sleeping release, given its id and its record's version.
+        trust: whose word is taken about the client.
+        certificates: what TLS clients are served.
+        most_clients: client connections that may be open; the rest of the descriptors is for upstreams.
+        doorways: connections that have not come in yet (edge/doorway.py), the oldest first.
     """
 
     def __init__(self, settings: RouterSettings) -> None:
-        self.settings = settings
+        self.adopt(settings)
         self.table = Table()
         self.metrics = Metrics()
         self.ids = RequestIds()
-        self.networks = networks(settings.trusted)
+        self.certificates = Certificates()
         self.access_log = AccessLog() if settings.access_log or settings.logsink_address else None
-        self.timed = settings.server_timing
         self.guard = Guard(self)
         self.prober = Prober(self)
         self.upstreams = 0
-        self.most_upstreams = settings.upstream_connections
         self.wake: Callable[[str, int], None] = lambda release, version: None
         self.static: StaticSites | None = None
         self.clients: set[Client] = set()
         self.tunnels: set[Tunnel] = set()
+        self.doorways: dict[Doorway, None] = {}
         self.pools: set[Endpoint] = set()
         self.draining = False
         self.now = time.monotonic()
@@ -73,11 +79,31 @@ class Edge:
         self._poller: Poller | None = None
         self.tick()
 
+    def adopt(self, settings: RouterSettings) -> None:
+        """Works by these settings from now on.
+
+        Raises:
+            ShipoffError: CLOUDFLARE_RANGES_INVALID; nothing has changed.
+        """
+        self.trust = trust_of(settings)
+        self.settings = settings
+        self.timed = settings.server_timing
+        share = max(
+            64, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - _RESERVED) // 4
+        )  # workers raise theirs to that
+        self.most_clients = settings.max_connections or 3 * share
+        self.most_upstreams = settings.upstream_connections or share
+
+    def is_full(self) -> bool:
+        """Whether no more clients can be taken in; asked before each one."""
+        if len(self.clients) + len(self.tunnels) + len(self.doorways) < self.most_clients:
+            return False
+        self.metrics.accept_pauses += 1
+        return True
+
     def streams(self) -> Poller:
         """The sockets of the running loop."""
         if self._poller is None:
-            if not self.most_upstreams:
-                self.most_upstreams = max(64, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVED) // 2)
             self._poller = Poller(asyncio.get_running_loop())
         return self._poller
 
@@ -102,6 +128,8 @@ class Edge:
             client.expire()
         for tunnel in [t for t in self.tunnels if t.deadline < now]:
             tunnel.close()
+        for doorway in [d for d in self.doorways if d.deadline < now]:
+            doorway.expire()
         for endpoint in [e for e in self.pools if e.idle]:
             for pooled in [u for u in endpoint.idle if u.until < now]:
                 lasted(endpoint, self.settings.pool_idle_s)
@@ -155,6 +183,9 @@ class Edge:
         age, frozen = self.table_age()
         return {
             "connections": len(self.clients),
+            "connections_max": self.most_clients,
+            "doorways": len(self.doorways),
+            "certificate_names": len(self.certificates),
             "in_flight": self.in_flight,
             "tunnels_open": len(self.tunnels),
             "pooled_connections": sum(len(endpoint.idle) for endpoint in self.pools),

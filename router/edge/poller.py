@@ -20,6 +20,7 @@ _MOST_EVENTS: Final = 256
 _ROUNDS: Final = 4
 _ACCEPTS: Final = 64
 _PAUSE_S: Final = 0.1
+_SAID_S: Final = 10.0
 
 
 class Poller:
@@ -104,12 +105,22 @@ class Listener:
 
     Args of the constructor:
         sock: bound; it belongs to the listener from now on.
+        is_full: asked before each connection; those that are too many wait in the backlog.
     """
 
-    __slots__ = ("_factory", "_poller", "_sock", "fd")
+    __slots__ = ("_factory", "_is_full", "_poller", "_said", "_sock", "fd")
 
-    def __init__(self, poller: Poller, sock: socket.socket, factory: Callable[[], Any], backlog: int) -> None:
+    def __init__(
+        self,
+        poller: Poller,
+        sock: socket.socket,
+        factory: Callable[[], Any],
+        backlog: int,
+        is_full: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._poller = poller
+        self._is_full = is_full
+        self._said = 0.0
         self._sock = sock
         self._factory = factory
         self.fd = sock.fileno()
@@ -122,19 +133,25 @@ class Listener:
     def ready(self, mask: int) -> None:
         """Somebody connects."""
         for _ in range(_ACCEPTS):
+            if self._is_full():
+                self._rest("as many are open as may be")
+                return
             try:
                 sock, name = self._sock.accept()
             except (BlockingIOError, ConnectionAbortedError):
                 return
             except OSError as error:  # there is no descriptor or memory left
-                self._rest(error)
+                self._rest(str(error))
                 return
             sock.setblocking(False)
             Stream(self._poller, sock, self._factory(), name)
 
-    def _rest(self, error: OSError) -> None:
+    def _rest(self, why: str) -> None:
         """Those who wait in the backlog wait a little longer."""
-        log.warning("no more connections can be accepted for now: %s", error.strerror)
+        now = self._poller.loop.time()
+        if now > self._said:
+            self._said = now + _SAID_S
+            log.warning("no more connections can be accepted for now: %s", why)
         self._poller.watch(self, 0, False)
         self._poller.loop.call_later(_PAUSE_S, self._go_on)
 

@@ -4,8 +4,6 @@ from router.edge.answering cimport Answering
 
 
 cdef class Client(Answering):
-    cdef bint _turning
-
     cpdef data_received(self, bytes data)
     cpdef dispatch(self, Request request)
     cdef _read_head(self, bytes data)

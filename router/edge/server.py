@@ -17,6 +17,7 @@ from router.core.errors import (
     CLIENT_TIMEOUT,
     FILES_UNAVAILABLE,
     MAINTENANCE,
+    MISDIRECTED,
     NO_ROUTE,
     UPSTREAM_TIMEOUT,
     Refused,
@@ -25,9 +26,10 @@ from router.core.head import MAX_HEAD, RequestHead, illegal, read_request
 from router.core.host import canonical
 from router.core.records import DYNAMIC, REDIRECT, STATIC
 from router.core.request import ANSWER, DIAL, DONE, LOCAL, LOST, NAMES, SENT, TUNNEL, TUNNELED, Request
-from router.core.trust import Peer
+from router.core.trust import UNMET, Peer
 from router.edge import forward, policing
 from router.edge.answering import HELD_ANSWERS, HELD_BODY, HELD_PIPELINE, Answering
+from router.edge.context import Edge
 from router.edge.pages import render
 
 _MOST_HELD: Final = 65536
@@ -35,17 +37,26 @@ _LEADING: Final = re.compile(rb"(?:\r\n)+").match
 
 
 class Client(Answering):
-    """One client connection."""
+    """One client connection.
+
+    Args of the constructor:
+        peer: who it is where edge/doorway.py has found out; else the transport's peer.
+    """
 
     __slots__ = ()
+
+    def __init__(self, edge: Edge, peer: Peer = UNMET) -> None:
+        super().__init__(edge)
+        self.peer = peer
 
     # --- the transport's callbacks -----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport  # type: ignore[assignment]
         edge = self.edge
-        name = transport.get_extra_info("peername")
-        self.peer = Peer(name[0] if isinstance(name, tuple) else "", edge.networks)
+        if self.peer is UNMET:
+            name = transport.get_extra_info("peername")
+            self.peer = Peer(name[0] if isinstance(name, tuple) else "", edge.trust)
         self.deadline = edge.now + edge.settings.head_s
         edge.clients.add(self)
         edge.metrics.accepted += 1
@@ -170,6 +181,10 @@ class Client(Answering):
                 end = stop
             self._buffer = data[end:]
         self.out = body
+        served = self.peer.served
+        if served is not None and not served.admits(head.host, edge.certificates):
+            self.refuse(MISDIRECTED, "this host cannot be asked for on this connection")
+            return
         self.dispatch(request)
 
     def dispatch(self, request: Request) -> None:

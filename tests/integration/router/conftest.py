@@ -21,6 +21,7 @@ from router.feed import Feed
 from router.settings import RouterSettings
 from router.snapshot import Snapshot
 from tests.integration.router.publisher import Publisher
+from tests.integration.router.tls_wire import Authority
 from tests.integration.router.wire import InProcess, Origin, Processes, endpoints, free_port, route
 
 
@@ -72,6 +73,30 @@ async def router(make_router: Callable[..., Awaitable[InProcess]], origin: Origi
     """A router whose host `app.test` is served by `origin`."""
     made = await make_router()
     made.put(route("app.test"), endpoints("rel_1", origin.address))
+    return made
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path / "ca")
+
+
+@pytest.fixture
+def certificates(tmp_path: Path, authority: Authority) -> Path:
+    """A directory with a certificate for `app.test` and for one label below `wild.test`."""
+    directory = tmp_path / "certificates"
+    authority.write(directory / "app.pem", "app.test")
+    authority.write(directory / "wild.pem", "*.wild.test")
+    return directory
+
+
+@pytest.fixture
+async def tls(make_router: Callable[..., Awaitable[InProcess]], origin: Origin, certificates: Path) -> InProcess:
+    """A router that speaks TLS, whose hosts are all served by `origin`."""
+    made = await make_router(tls_certificates=str(certificates))
+    for host in ("app.test", "a.wild.test", "other.test"):
+        made.put(route(host))
+    made.put(endpoints("rel_1", origin.address))
     return made
 
 

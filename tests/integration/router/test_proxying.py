@@ -47,12 +47,13 @@ async def test_a_trusted_peer_is_appended_to(make_router: MakeRouter, origin: Or
     router.put(route("app.test"), endpoints("rel_1", origin.address))
     await router.ask(
         b"GET / HTTP/1.1\r\nHost: app.test\r\nX-Forwarded-For: 1.1.1.1\r\nX-Forwarded-Proto: https\r\n"
-        b"CF-Connecting-IP: 1.1.1.1\r\n\r\n"
+        b"CF-Connecting-IP: 1.1.1.1\r\nX-Real-IP: 1.1.1.1\r\n\r\n"
     )
     request = origin.requests[0]
     assert request["x-forwarded-for"] == "1.1.1.1, 127.0.0.1"
     assert request["x-forwarded-proto"] == "https"
-    assert request["cf-connecting-ip"] == "1.1.1.1"
+    assert request["x-real-ip"] == "1.1.1.1"
+    assert not request["cf-connecting-ip"]  # it is no Cloudflare
 
 
 async def test_a_request_id_and_a_trace_pass_through(router: InProcess, origin: Origin) -> None:

@@ -16,9 +16,10 @@ from typing import Any
 
 from kernel.tasks import spawn, stop
 from router.core.records import EndpointsRecord, Route
+from router.edge.certificate_store import CertificateStore
 from router.edge.context import TICK_S, Edge
+from router.edge.doorway import visitors
 from router.edge.poller import Listener
-from router.edge.server import Client
 from router.settings import RouterSettings
 
 LIMIT_S = 15
@@ -154,15 +155,24 @@ class InProcess:
     def __init__(self, **settings: Any) -> None:
         self.edge = Edge(RouterSettings(**settings))
         self.port = 0
+        self.tls_port = 0
+        self.certificates: CertificateStore
         self._server: Listener | None = None
+        self._tls_server: Listener | None = None
         self._ticker: asyncio.Task[None] | None = None
 
     async def start(self) -> InProcess:
-        sock = socket.create_server(("127.0.0.1", 0))
-        self.port = sock.getsockname()[1]
-        self._server = Listener(self.edge.streams(), sock, lambda: Client(self.edge), 128)
+        self.port, self._server = self._listen(False)
+        if self.edge.settings.tls_certificates:
+            self.certificates = CertificateStore(self.edge.settings)
+            self.edge.certificates = self.certificates.scan()
+            self.tls_port, self._tls_server = self._listen(True)
         self._ticker = spawn(self._tick(), "test.tick")
         return self
+
+    def _listen(self, secure: bool) -> tuple[int, Listener]:
+        edge, sock = self.edge, socket.create_server(("127.0.0.1", 0))
+        return sock.getsockname()[1], Listener(edge.streams(), sock, visitors(edge, secure), 128, edge.is_full)
 
     async def _tick(self) -> None:
         while True:
@@ -173,6 +183,8 @@ class InProcess:
         await stop(self._ticker)
         assert self._server is not None
         self._server.close()
+        if self._tls_server is not None:
+            self._tls_server.close()
         for client in list(self.edge.clients):
             client.transport.abort()
         await asyncio.sleep(0.01)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from router.core.head import read_request
 from router.core.host import canonical
 from router.core.target import path_of
-from router.core.trust import Peer, RequestIds, networks
+from router.core.trust import Peer, RequestIds, Trust, networks
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_resolved_path_has_nothing_left_to_climb(text: str) -> None:
 
 
 def test_a_peer_is_trusted_by_its_network_only() -> None:
-    ranges = networks("10.0.0.0/8, 2001:db8::/32")
+    ranges = Trust(networks("10.0.0.0/8, 2001:db8::/32"))
     assert Peer("10.1.2.3", ranges).trusted
     assert Peer("::ffff:10.1.2.3", ranges).trusted
     assert Peer("2001:db8::1%eth0", ranges).trusted
@@ -71,7 +71,7 @@ def test_a_peer_is_trusted_by_its_network_only() -> None:
 def test_a_trusted_peers_odd_scheme_is_not_passed_on() -> None:
     head = read_request(b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: gopher\r\n\r\n", trusted=True)
     assert head is not None
-    assert b"X-Forwarded-Proto: http\r\n" in Peer("10.0.0.1", networks("10.0.0.0/8")).lines(head)
+    assert b"X-Forwarded-Proto: http\r\n" in Peer("10.0.0.1", Trust(networks("10.0.0.0/8"))).lines(head)
 
 
 def test_request_ids_never_repeat() -> None:
