@@ -1,8 +1,9 @@
 """A0: keeps a worker's table equal to the truth: snapshot, then stream (design, section 7).
 
-The snapshot in Redis is the truth, events are hints. Whatever is odd (a gap, another epoch, a stream that lost entries,
-Redis back with less than it had) leads to one answer: the whole snapshot is read aside and swapped in, while the old
-table serves. Without Redis the table stands still and nothing is pruned; a worker that starts then reads the file.
+The snapshot in Redis is the truth, events are hints. Whatever is odd (a gap, another epoch, a stream that lost entries)
+leads to one answer: the whole snapshot is read aside and swapped in, while the old table serves. Without Redis, and
+with one that has less than it had, the table stands still and nothing is pruned; a worker that starts then reads the
+file.
 """
 
 from __future__ import annotations
@@ -10,63 +11,54 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import time
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
-
-import orjson
-from redis.asyncio import Redis
-from redis.asyncio.connection import BlockingConnectionPool
-from redis.exceptions import RedisError, ResponseError
+from typing import Final
 
 from kernel.errors import ShipoffError
-from kernel.events import EndpointsDelete, EndpointsPut, RouteDelete, RoutePut, TableEpoch, decode
 from kernel.tasks import spawn, stop
-from router.core.records import EndpointsRecord, Route
+from router.bus import BLOCK_S, GONE, Bus, Entry, Poison, Position, order
+from router.core.changes import ResyncNeeded, apply, record_of
+from router.core.records import host_of, prefix_of
 from router.core.table import Table
 from router.edge.context import Edge
+from router.loading import Pace, adopt, uncollected
 from router.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
-STREAM: Final = "routes"
 REPORT_S: Final = 3.0
-REPORT_TTL_S: Final = 10
 _CHECK_S: Final = 30.0
-_BLOCK_MS: Final = 2000
-_BATCH: Final = 1000
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
 _BOOT_S: Final = 3.0
-RouteEvent = RoutePut | RouteDelete | EndpointsPut | EndpointsDelete | TableEpoch
+_MOST_LETTERS: Final = 1000  # that wait for a Redis which takes them; more are only logged
 
 
-class _ResyncNeeded(Exception):
-    """The stream and the table no longer fit together; the message says why."""
+class _Behind(Exception):
+    """Redis has no table, or an older one than ours; the message says which."""
 
 
 class Feed:
     """Follows the `routes` stream for one worker.
 
-    Attributes:
-        id: this worker's name in `routers:<id>`.
+    Args of the constructor:
+        name: this worker's name in `routers:<id>`.
+        replaces: the id of a dead worker whose report goes, or "".
     """
 
     def __init__(self, edge: Edge, url: str, name: str, snapshot: Snapshot | None, replaces: str = "") -> None:
-        self.id = name
         self._edge = edge
-        self._redis: Redis = Redis(
-            connection_pool=BlockingConnectionPool.from_url(
-                url, max_connections=3, timeout=5, socket_connect_timeout=2, socket_timeout=_BLOCK_MS / 1000 + 5
-            )
-        )
+        self._bus = Bus(url, name)
         self._snapshot = snapshot
         self._replaces = replaces
         self._cursor = b"0-0"
-        self._poisoned = 0
+        self._letters: list[Poison] = []
         self._frozen = True
-        self._current_at = time.monotonic()
+        self._why = ""
+        self._heard_at = time.monotonic()
+        self._reading = False
         self._served = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         edge.table_age = self._age
@@ -74,242 +66,228 @@ class Feed:
     # --- life --------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Returns when a table is served: from Redis, or from the file when Redis does not answer in time."""
+        """Returns when a table is served: from Redis, or from the file when Redis does not give one in time."""
         self._tasks.append(spawn(self._run(), "router.feed"))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._served.wait(), _BOOT_S)
-        if not self._served.is_set() and self._snapshot is not None:
-            table = self._snapshot.load()
-            if table is not None and not self._served.is_set():
-                log.warning("Redis does not answer: serving the last known table, version %d", table.version)
-                self._swap(table)
-        await self._served.wait()
+        untried = self._snapshot
+        while not self._served.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._served.wait(), _BOOT_S)
+            if untried is not None and not self._has_redis() and not await self._serve_file(untried):
+                untried = None
         self._tasks.append(spawn(self._report_regularly(), "router.report"))
 
     async def stop(self) -> None:
         """Stops following and takes the report back."""
         await stop(*self._tasks)
-        with contextlib.suppress(RedisError, OSError, TimeoutError):
-            await asyncio.wait_for(self._redis.delete(f"routers:{self.id}"), 1)
-        await self._redis.aclose()
+        with contextlib.suppress(*GONE):
+            await asyncio.wait_for(self._bus.take_back(), 1)
+        await self._bus.close()
+
+    async def _serve_file(self, snapshot: Snapshot) -> bool:
+        """Serves the table on disk unless Redis gives one meanwhile; False when there is none that is whole."""
+        table = await snapshot.load()
+        if table is not None and not self._has_redis():
+            log.warning("Redis gives no table: serving the last known one, version %d", table.version)
+            await self._swap(table)
+        return table is not None
+
+    def _has_redis(self) -> bool:
+        return self._reading or self._served.is_set()
 
     def _age(self) -> tuple[float, bool]:
-        return (time.monotonic() - self._current_at if self._frozen else 0.0), self._frozen
+        silent_s = time.monotonic() - self._heard_at
+        return (silent_s if self._frozen or silent_s > 2 * BLOCK_S else 0.0), self._frozen
 
     async def _run(self) -> None:
         pause, synced = _FIRST_PAUSE_S, False
         while True:
             try:
-                if not synced or await self._has_drifted():
-                    await self._resync()
+                position = await self._bus.position(self._cursor)
+                if not synced or self._differs(position):
+                    synced = False
+                    await self._resync(position)
                     synced = True
                 pause = _FIRST_PAUSE_S
                 await self._follow()
-            except _ResyncNeeded as why:
+            except ResyncNeeded as why:
                 log.warning("reading the whole table again: %s", why)
                 synced = False
-            except (RedisError, OSError, TimeoutError) as error:
-                if not self._frozen:
-                    log.warning(
-                        "Redis is gone, the table stands still at version %d: %r", self._edge.table.version, error
-                    )
-                    self._current_at = time.monotonic()
-                self._frozen = True
+            except (_Behind, *GONE) as error:
+                self._freeze(error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_S)
+            except Exception:
+                # Whatever Redis answered: a feed that ended would freeze the table for good, and in silence.
+                log.exception("the feed goes on after a fault")
+                synced = False
+                await asyncio.sleep(_LONGEST_PAUSE_S)
+
+    def _freeze(self, error: Exception) -> None:
+        why = str(error) or repr(error)
+        if why != self._why:
+            log.warning("the table stands still at version %d: %s", self._edge.table.version, why)
+        self._why = why
+        self._frozen = True
+
+    def _heard(self) -> None:
+        """Redis has said where it stands, and we are there or on the way."""
+        self._frozen = False
+        self._why = ""
+        self._heard_at = time.monotonic()
 
     # --- the stream --------------------------------------------------------------------------------------------------
 
     async def _follow(self) -> None:
         checked = time.monotonic()
         while True:
-            answer = await self._redis.xread({STREAM: self._cursor}, count=_BATCH, block=_BLOCK_MS)
-            self._frozen = False
-            entries = _entries(answer)
+            entries = await self._bus.events(self._cursor)
+            self._heard()
             if entries:
                 before = self._edge.table.version
-                for entry, values in entries:
-                    self._take(entry, values)
+                await self._take(entries)
                 if self._edge.table.version != before:
-                    await self._report()
-                    self._changed()
+                    await self._changed()
+                if self._letters:
+                    await self._bury()
             elif time.monotonic() - checked > _CHECK_S:
-                if await self._has_drifted():
-                    raise _ResyncNeeded("the snapshot has moved on without events")
+                if self._differs(await self._bus.position(self._cursor)):
+                    raise ResyncNeeded("the snapshot has moved on without events")
                 checked = time.monotonic()
 
-    def _take(self, entry: bytes, values: dict[bytes, bytes]) -> None:
-        self._cursor = entry
+    async def _take(self, entries: Sequence[Entry]) -> None:
+        """Applies events, in slices of time."""
+        edge, pace, poisoned = self._edge, Pace(), len(self._letters)
+        for entry, raw in entries:
+            self._cursor = entry
+            try:
+                made_at, left = apply(edge.table, raw)
+                if made_at:
+                    edge.metrics.events += 1
+                    edge.metrics.feed_lags.observe(_seconds_since(made_at))
+                if left:
+                    edge.retire(left)
+            except ShipoffError as error:
+                edge.metrics.poisoned += 1
+                self._letters.append(Poison(entry, raw, str(error)))
+            if pace.due():
+                await pace.rest()
+        if bad := self._letters[poisoned:]:
+            log.error("skipped %d events of the stream, first %s: %s", len(bad), bad[0].entry.decode(), bad[0].error)
+
+    async def _bury(self) -> None:
         try:
-            envelope = decode(values.get(b"e", b""))
-            event = envelope.data
-            if not isinstance(event, RouteEvent):
-                raise _ResyncNeeded(f"an event of another stream, {event.TYPE}")
-            self._apply(event)
-            self._edge.metrics.events += 1
-            self._edge.metrics.feed_lags.observe(_lag(envelope.at))
-        except ShipoffError as error:
-            self._edge.metrics.poisoned += 1
-            self._poisoned += 1
-            log.error("skipped event %s of the stream routes: %s", entry.decode(), error)
-
-    def _apply(self, event: RouteEvent) -> None:
-        """Applies one event.
-
-        Raises:
-            ShipoffError: its record is invalid; the table has still moved on to its version.
-            _ResyncNeeded: it does not follow on what the table has.
-        """
-        table = self._edge.table
-        if isinstance(event, TableEpoch) or event.epoch != table.epoch:
-            if event.epoch == table.epoch and event.version <= table.version:
-                return
-            raise _ResyncNeeded(f"epoch {event.epoch}, not {table.epoch}")
-        if event.version <= table.version:
-            return  # the relay sends again what it is not sure of
-        if event.version > table.version + 1 + self._poisoned:
-            raise _ResyncNeeded(f"version {event.version} after {table.version}")
-        table.version = event.version
-        self._poisoned = 0
-        self._change(table, event)
-
-    def _change(self, table: Table, event: RouteEvent) -> None:
-        """Changes the one record of an event, unless the snapshot brought a newer one already."""
-        if isinstance(event, RoutePut):
-            route = Route({**event.record, "version": event.version})
-            before = table.route(route.host.decode(), route.path.decode())
-            if before is None or before.version < event.version:
-                table.put_route(route)
-        elif isinstance(event, RouteDelete):
-            before = table.route(event.host, event.path)
-            if before is not None and before.version < event.version:
-                table.delete_route(event.host, event.path)
-        elif isinstance(event, EndpointsPut):
-            record = EndpointsRecord({**event.record, "version": event.version})
-            known = table.releases.get(record.id)
-            if known is None or known.version < event.version:
-                self._edge.retire(table.put_release(record))
-        elif isinstance(event, EndpointsDelete):
-            known = table.releases.get(event.release)
-            if known is not None and known.version < event.version:
-                self._edge.retire(table.delete_release(event.release))
+            await self._bus.bury(self._letters)
+        except GONE as error:
+            log.warning("%d dead letters wait: %s", len(self._letters), error)
+            del self._letters[:-_MOST_LETTERS]
+        else:
+            self._letters.clear()
 
     # --- the snapshot ------------------------------------------------------------------------------------------------
 
-    async def _resync(self) -> None:
-        """Reads the whole snapshot aside and swaps it in; gives up to the caller when the epoch changes meanwhile."""
-        epoch, version, cursor, _ = await self._position()
-        if not epoch and self._edge.table.epoch:
-            self._frozen = True
-            raise TimeoutError("Redis has no table: keeping ours until the orchestrator writes it")
-        table = Table(epoch, version)
-        async for fields in self._scan():
-            self._fill(table, fields)
-            await asyncio.sleep(0)  # requests go on between two batches
-        if (await self._position())[0] != epoch:
-            raise _ResyncNeeded("the epoch changed while the snapshot was read")
-        self._cursor = cursor
-        self._poisoned = 0
-        self._frozen = False
+    async def _resync(self, position: Position) -> None:
+        """Reads the whole snapshot aside and swaps it in.
+
+        What is scanned is at least as new as the position that was asked for before, and events from there on are
+        applied to it afterwards, each only to a record that is older: a record that was changed, deleted or put again
+        in mid-scan ends as the last event about it says, and one that comes twice in the scan is the same or newer.
+        """
+        self._refuse_less(position)
+        started = time.monotonic()
+        self._reading = True
+        try:
+            table = await self._read(position)
+        finally:
+            self._reading = False
+        if (await self._bus.position(self._cursor)).epoch != position.epoch:
+            raise ResyncNeeded("the epoch changed while the snapshot was read")
+        self._cursor = position.last
         self._edge.metrics.resyncs += 1
-        self._swap(table)
-        await self._report()
-        self._changed()
+        self._heard()
+        await self._swap(table)
+        self._edge.metrics.resync_s = time.monotonic() - started
+        await self._changed()
 
-    async def _scan(self) -> Any:
-        cursor = 0
-        while True:
-            cursor, fields = await self._redis.hscan("routes:table", cursor, count=_BATCH)
-            yield fields
-            if not int(cursor):
-                return
+    def _refuse_less(self, position: Position) -> None:
+        """A Redis that lost what it had is no reason to lose it too: the orchestrator writes it anew, as an epoch."""
+        ours = self._edge.table
+        if ours.epoch and not position.epoch:
+            raise _Behind("Redis has no table; ours stays until the orchestrator has written it")
+        if position.version < ours.version and position.epoch <= ours.epoch:
+            where = f"{position.version} of epoch {position.epoch}"
+            raise _Behind(f"Redis has an older table ({where}); ours stays until the orchestrator has written it anew")
 
-    def _fill(self, table: Table, fields: dict[bytes, bytes]) -> None:
-        for field, value in fields.items():
-            try:
-                record = orjson.loads(value)
-                if field.startswith(b"r:"):
-                    table.put_route(Route(record))
-                elif field.startswith(b"e:"):
-                    table.put_release(EndpointsRecord(record), known=self._edge.table)
-            except (ShipoffError, orjson.JSONDecodeError, AttributeError) as error:
-                self._edge.metrics.poisoned += 1
-                log.error("skipped record %r of the snapshot: %s", field[:200], error)
+    async def _read(self, position: Position) -> Table:
+        table, pace = Table(position.epoch, position.version), Pace()
+        with uncollected():
+            async for fields in self._bus.records():
+                for field, value in fields.items():
+                    self._fill(table, field, value)
+                    if pace.due():
+                        await pace.rest()
+        return table
 
-    async def _position(self) -> tuple[str, int, bytes, bool]:
-        """Epoch, version, the stream's last id, and whether entries stand behind ours; as of one moment."""
-        async with self._redis.pipeline(transaction=True) as pipe:
-            _ = pipe.get("routes:epoch")
-            _ = pipe.get("routes:version")
-            _ = pipe.xinfo_stream(STREAM)
-            _ = pipe.xrange(STREAM, min=b"(" + self._cursor, count=1)
-            epoch, version, stream, more = await pipe.execute(raise_on_error=False)
-        for answer in (epoch, version, more):
-            if isinstance(answer, Exception):
-                raise answer
-        if isinstance(stream, Exception):
-            if not isinstance(stream, ResponseError) or "no such key" not in str(stream):
-                raise stream
-            stream = {"last-generated-id": b"0-0"}
-        return (epoch or b"").decode(), int(version or 0), _last_id(stream), bool(more)
+    def _fill(self, table: Table, field: bytes, value: bytes) -> None:
+        """Takes a record of the snapshot; in place of a poisoned one, the record that we have."""
+        kind = field[:2]
+        if kind not in (b"r:", b"e:"):
+            return  # of a kind to come
+        try:
+            table.put(record_of(value), known=self._edge.table)
+        except ShipoffError as error:
+            self._edge.metrics.poisoned += 1
+            log.error("skipped record %r of the snapshot: %s", field[:200], error)
+            ours = self._edge.table.record(_key(field))
+            if ours is not None:
+                table.put(ours, known=self._edge.table)
 
-    async def _has_drifted(self) -> bool:
+    def _differs(self, position: Position) -> bool:
         """Whether Redis no longer holds what the table was built from (lost, replaced, or trimmed past us)."""
-        epoch, version, last, more = await self._position()
         table = self._edge.table
-        if epoch != table.epoch or version < table.version or _order(last) < _order(self._cursor):
+        if position.epoch != table.epoch or position.version < table.version:
             return True
-        return version > table.version and not more
+        if order(position.last) < order(self._cursor):
+            return True
+        return position.version > table.version and not position.more
 
     # --- what follows a change ---------------------------------------------------------------------------------------
 
-    def _swap(self, table: Table) -> None:
-        old, self._edge.table = self._edge.table, table
-        self._edge.retire(table.succeed(old))
+    async def _swap(self, table: Table) -> None:
         self._served.set()
+        await adopt(self._edge, table)
 
-    def _changed(self) -> None:
+    async def _changed(self) -> None:
         if self._snapshot is not None:
             self._snapshot.changed()
+        await self._report()
 
     async def _report(self) -> None:
-        table = self._edge.table
-        report = {"epoch": table.epoch, "version": table.version, "pid": os.getpid(), "at": time.time()}
-        await self._redis.set(f"routers:{self.id}", orjson.dumps(report), ex=REPORT_TTL_S)
-        if self._replaces:
-            await self._redis.delete(f"routers:{self._replaces}")
+        """Says what is served; a Redis that takes no report (a replica, perhaps) may still be one to follow."""
+        try:
+            await self._bus.report(self._edge.table, self._replaces)
             self._replaces = ""
+        except GONE as error:
+            if not self._why:
+                log.warning("the version served could not be reported: %s", error)
 
     async def _report_regularly(self) -> None:
         while True:
-            with contextlib.suppress(RedisError, OSError, TimeoutError):
-                await self._report()
+            await self._report()
             await asyncio.sleep(REPORT_S)
 
 
-def _entries(answer: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
-    """The entries in an answer of XREAD, which is a list (RESP2) or a dict (RESP3) by stream."""
-    if not answer:
-        return []
-    found = next(iter(answer.values())) if isinstance(answer, dict) else answer[0][1]
-    if found and isinstance(found[0], list) and found[0] and isinstance(found[0][0], (tuple, list)):
-        found = found[0]
-    return [(entry, values) for entry, values in found]
+def _key(field: bytes) -> tuple[bytes, bytes] | str:
+    """What the table calls the record of a field of the snapshot."""
+    name = field[2:].decode("utf-8", "replace")
+    if field.startswith(b"e:"):
+        return name
+    host, slash, path = name.partition("/")
+    return host_of(host), prefix_of(slash + path)
 
 
-def _lag(at: str) -> float:
-    """Seconds since an event was made; machines' clocks differ, so never below 0."""
+def _seconds_since(at: str) -> float:
+    """Seconds since a time in RFC 3339 form, by this machine's clock; 0 when it is none or still to come."""
     try:
         return max(0.0, time.time() - datetime.fromisoformat(at).timestamp())
     except ValueError:
         return 0.0
-
-
-def _last_id(stream: dict[Any, Any]) -> bytes:
-    found = stream.get("last-generated-id", stream.get(b"last-generated-id", b"0-0"))
-    return found if isinstance(found, bytes) else str(found).encode()
-
-
-def _order(entry: bytes) -> tuple[int, int]:
-    milliseconds, _, sequence = entry.partition(b"-")
-    return int(milliseconds), int(sequence or 0)

@@ -60,6 +60,7 @@ GAUGES: Final = {
     "table_hosts": "hosts in the route table",
     "table_frozen": "1 while the bus is gone and the table stands still",
     "table_age_seconds": "seconds since the table was last known to be current",
+    "table_resync_seconds": "how long the last whole table took",
     "loop_lag_seconds": "the latest that a worker's clock ticked within the last seconds: how long callbacks wait",
 }
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -70,7 +71,16 @@ HISTOGRAMS: Final = {
     "queue": "what requests waited in a queue or for a sleeping app, those that waited",
     "feed_lag": "from an event of the table to its effect",
 }
-_WORST: Final = frozenset(("certificate_names", "table_frozen", "table_age_seconds", "table_hosts", "loop_lag_seconds"))
+_WORST: Final = frozenset(
+    (
+        "certificate_names",
+        "loop_lag_seconds",
+        "table_age_seconds",
+        "table_frozen",
+        "table_hosts",
+        "table_resync_seconds",
+    )
+)
 
 
 class Histogram:
@@ -103,6 +113,7 @@ class Metrics:
         self.first_bytes = Histogram()
         self.queues = Histogram()
         self.feed_lags = Histogram()
+        self.resync_s = 0.0
         for name in COUNTERS:
             setattr(self, name, 0)
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from pathlib import Path
+from typing import IO, Final
 
 import orjson
 
 from kernel.errors import ShipoffError, define
-from router.core.records import Route, parse
 from router.core.table import Table
 from router.edge.context import Edge
+from router.loading import Pace, adopt, uncollected
 
 log = logging.getLogger(__name__)
 TABLE_FILE_INVALID = define("TABLE_FILE_INVALID", source="client", hint="correct the file that --table names")
+_SHOWN: Final = 60
 
 
 class TableFile:
@@ -22,37 +25,42 @@ class TableFile:
     def __init__(self, edge: Edge, path: Path) -> None:
         self._edge = edge
         self._path = path
+        self._one_at_a_time = asyncio.Lock()
 
-    def load(self) -> None:
-        """Reads the whole file aside and swaps it in.
+    async def load(self) -> None:
+        """Reads the whole file aside, while the old table serves, and swaps it in.
 
         Raises:
-            ShipoffError: TABLE_FILE_INVALID with file and line; the table stays as it was.
+            ShipoffError: TABLE_FILE_INVALID with file, line and field; the table stays as it was.
         """
-        old = self._edge.table
-        table = Table("file", old.version + 1)
-        try:
-            for number, line in enumerate(self._path.read_bytes().splitlines(), 1):
-                if line.strip():
-                    self._take(table, old, number, line)
-        except OSError as error:
-            raise TABLE_FILE_INVALID(f"{self._path}: {error.strerror}") from error
-        self._edge.table = table
-        self._edge.retire(table.succeed(old))
+        async with self._one_at_a_time:
+            try:
+                with self._path.open("rb") as file, uncollected():
+                    table = await self._read(file)
+            except OSError as error:
+                raise TABLE_FILE_INVALID(f"{self._path}: {error.strerror}") from error
+            await adopt(self._edge, table)
 
-    def reload(self) -> None:
+    async def reload(self) -> None:
         """Reads the file again; keeps the old table when it is not good."""
         try:
-            self.load()
+            await self.load()
         except ShipoffError as error:
             log.error("the table is not changed: %s", error)
 
+    async def _read(self, file: IO[bytes]) -> Table:
+        old, pace = self._edge.table, Pace()
+        table = Table("file", old.version + 1)
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                self._take(table, old, number, line)
+            if pace.due():
+                await pace.rest()
+        return table
+
     def _take(self, table: Table, old: Table, number: int, line: bytes) -> None:
         try:
-            value = parse(orjson.loads(line))
+            table.put(orjson.loads(line), known=old)
         except (ShipoffError, orjson.JSONDecodeError) as error:
-            raise TABLE_FILE_INVALID(f"{self._path}, line {number}: {error}") from error
-        if isinstance(value, Route):
-            table.put_route(value)
-        else:
-            table.put_release(value, known=old)
+            start = line.strip()[:_SHOWN].decode("utf-8", "replace")
+            raise TABLE_FILE_INVALID(f"{self._path}, line {number}: {error} (it begins: {start})") from error

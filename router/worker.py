@@ -100,8 +100,8 @@ class Worker:
     async def _get_table(self) -> bool:
         """Waits for a table; False when the worker is stopped before."""
         if self._file is not None:
-            self._file.load()
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._file.reload)
+            await self._file.load()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._read_again, self._file)
             return True
         feed = self._feed
         if feed is None:
@@ -117,6 +117,9 @@ class Worker:
         if self._snapshot is not None:
             self._snapshot.start()
         return True
+
+    def _read_again(self, file: TableFile) -> None:
+        _ = spawn(file.reload(), "router.reload")
 
     def _listen(self) -> None:
         self._server = Listener(self._edge.streams(), self.listener.dup(), lambda: Client(self._edge), _BACKLOG)
@@ -182,7 +185,7 @@ class Worker:
                 return {}, None
             case "reload":
                 if self._file is not None:
-                    self._file.reload()
+                    await self._file.reload()
                 return self._status(), None
             case "lookup":
                 return self._look_up(str(question.get("host", "")), str(question.get("path", "/"))), None

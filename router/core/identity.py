@@ -9,6 +9,7 @@ The version of a record decides; between equal ones (a file without versions) th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 Listed = tuple[str, str, int, str]
@@ -23,7 +24,7 @@ class Owners:
     def __init__(self) -> None:
         self._owners: dict[str, tuple[str, int, tuple[str, ...]]] = {}
 
-    def claim(self, release: str, version: int, listed: tuple[Listed, ...]) -> tuple[list[Listed], set[str]]:
+    def claim(self, release: str, version: int, listed: Sequence[Listed]) -> tuple[list[Listed], set[str]]:
         """A release's record has come.
 
         Args:
@@ -57,3 +58,8 @@ class Owners:
                 del self._owners[address]
             else:
                 self._owners[address] = (owner, since, tuple(name for name in users if name != release))
+
+    def forget(self, most: int) -> None:
+        """Forgets up to so many addresses of a table that is no longer used."""
+        for _ in range(min(most, len(self._owners))):
+            self._owners.popitem()

@@ -24,6 +24,10 @@ _ADDRESS: Final = re.compile(
     r"tcp:(\[[0-9a-fA-F:.%]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})|(?:unix|dial):(/[^\0]{1,107})"
 ).fullmatch
 _INSTANCE: Final = re.compile(r"[\x21-\x7e]{0,100}").fullmatch
+# The ordinary host names: what `canonical` leaves as it is, told by one match.
+PLAIN_HOST: Final = re.compile(r"[a-z0-9_][a-z0-9_-]*(?:\.[a-z0-9_-]+)*").fullmatch
+MOST_VERSION: Final = 2**63 - 1
+_MOST_WEIGHT: Final = 1_000_000
 _LOCATION: Final = re.compile(r"(?:https?://|/)[\x21-\x7e]*").fullmatch
 
 
@@ -31,7 +35,7 @@ class Route:
     """What answers a host and path prefix. Never changed; replaced as a whole.
 
     Attributes:
-        host: exact (`b"blog.example.org"`) or wildcard (`b"*.example.org"`).
+        host: exact (`b"blog.example.org"`), wildcard (`b"*.example.org"`), or b"*" for every host.
         path: the prefix without a trailing slash; b"" for the whole host.
         release: id of the release, when it is the only one.
         weights: cumulative (release, upper bound) pairs when several serve; else ().
@@ -66,7 +70,27 @@ class Route:
         self.status: int = _integer(record, "status", 308)
         self.policy: Policy | None = read_policy(record.get("rules"), self.host + self.path)
         self.version: int = _integer(record, "version", 0)
+        self._settle()
         self._check()
+
+    @classmethod
+    def plain(cls, host: bytes, path: bytes, project: str, release: str, version: int) -> Route:
+        """A dynamic route of production without anything special, from values that were validated before."""
+        route = cls.__new__(cls)
+        route.host, route.path = host, path
+        route.kind = DYNAMIC
+        route.project, route.environment = project, "production"
+        route.release, route.weights = release, ()
+        route.manifest = route.location = ""
+        route.status = 308
+        route.policy = None
+        route.version = version
+        return route
+
+    def _settle(self) -> None:
+        """One release with a weight is the release; nothing is drawn then."""
+        if len(self.weights) == 1 and self.release in ("", self.weights[0][0]):
+            self.release, self.weights = self.weights[0][0], ()
 
     def _check(self) -> None:
         if self.kind == DYNAMIC and not self.release and not self.weights:
@@ -124,7 +148,7 @@ class EndpointsRecord:
         listed = record.get("endpoints", [])
         if not isinstance(listed, list):
             raise _wrong("endpoints", "not a list")
-        self.endpoints: tuple[tuple[str, str, int, str], ...] = tuple(_endpoint(item) for item in listed)
+        self.endpoints: tuple[tuple[str, str, int, str], ...] = tuple([_endpoint(item) for item in listed])
 
 
 def parse(record: object) -> Route | EndpointsRecord:
@@ -151,31 +175,42 @@ def _integer(record: Json, field: str, default: int) -> int:
     value = record.get(field, default)
     if value is None:
         return default
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_VERSION:
         raise _wrong(field, "not a whole number")
     return value
 
 
 def _one_of(record: Json, field: str, allowed: frozenset[str]) -> str:
     value = record.get(field)
-    if value not in allowed:
+    if not isinstance(value, str) or value not in allowed:
         raise _wrong(field, f"not one of {', '.join(sorted(allowed))}")
-    return str(value)
+    return value
 
 
 def _host(record: Json) -> bytes:
-    text = _text(record, "host").lower().encode()
+    text = host_of(_text(record, "host"))
     bare = text[2:] if text.startswith(b"*.") else text
-    if canonical(bare) != bare:
-        raise _wrong("host", "not a host name")
+    if text != b"*" and (canonical(bare) != bare or (bare is not text and bare.startswith(b"["))):
+        raise _wrong("host", "not a host name without port and root dot, in its xn-- form where it has one")
     return text
 
 
+def host_of(text: str) -> bytes:
+    """A record's host in the form in which the table knows it."""
+    return text.lower().encode()
+
+
+def prefix_of(path: str) -> bytes:
+    """A record's path in the form in which the table knows it."""
+    return path.encode().rstrip(b"/")
+
+
 def _path(record: Json) -> bytes:
-    text = _text(record, "path", "/").encode()
-    if not text.startswith(b"/") or b"?" in text or path_of(text) != text:
-        raise _wrong("path", "not a plain absolute path")
-    return text.rstrip(b"/")
+    text = _text(record, "path", "/")
+    raw = text.encode()
+    if not raw.startswith(b"/") or b"?" in raw or path_of(raw) != raw:
+        raise _wrong("path", "not an absolute path, decoded and without dot segments")
+    return prefix_of(text)
 
 
 def _weights(record: Json) -> tuple[tuple[str, int], ...]:
@@ -185,8 +220,8 @@ def _weights(record: Json) -> tuple[tuple[str, int], ...]:
     for item in listed:
         if not (isinstance(item, list) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], int)):
             raise _wrong("weights", "not a list of [release, weight]")
-        if item[1] < 0:
-            raise _wrong("weights", "negative")
+        if not 0 <= item[1] <= _MOST_WEIGHT:
+            raise _wrong("weights", f"not from 0 to {_MOST_WEIGHT}")
         if item[1]:
             bound += item[1]
             result.append((item[0], bound))

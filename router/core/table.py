@@ -1,90 +1,84 @@
 """The route table: host and path to route, release to endpoints (design, section 7).
 
 Values are immutable and replaced by one assignment each, so a request sees a record as it was or as it is, never half
-of it, and a change costs what it changes. A resync builds a whole table aside; whoever holds the table swaps it.
+of it, and a change costs what it changes. A resync builds a whole table aside; whoever holds the table swaps it, and
+takes the old one apart in small steps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from random import random
+from typing import Final
 
 from router.core.balance import Endpoint
 from router.core.host import canonical
-from router.core.identity import Owners
-from router.core.reading import Json
-from router.core.records import EndpointsRecord, Route
-from router.core.retry import Budget
+from router.core.hosts import PARTS, Entry, Hosts
+from router.core.packed import pack, pack_plain, unpack, unpack_record, version_of
+from router.core.reading import RECORD_INVALID, Json
+from router.core.records import EndpointsRecord, Route, host_of, prefix_of
+from router.core.releases import Release, Releases
 from router.core.target import path_of
 
-# A host whose one route covers every path is that route; otherwise its routes, longest prefix first.
-Entry = Route | tuple[Route, ...]
-
-
-class Release:
-    """The endpoints of a release, at one version. Never changed; replaced as a whole.
-
-    Attributes:
-        budget: of its retries; the next version takes it over.
-    """
-
-    __slots__ = ("budget", "endpoints", "id", "state", "version")
-
-    def __init__(
-        self, record: EndpointsRecord | Release, endpoints: tuple[Endpoint, ...], budget: Budget | None = None
-    ) -> None:
-        self.budget = budget or Budget()
-        self.id: str = record.id
-        self.state: str = record.state
-        self.version: int = record.version
-        self.endpoints = endpoints
-
-    def record(self) -> Json:
-        """The record that makes an equal release."""
-        listed = [
-            {"address": e.address, "instance": e.instance, "weight": e.weight, "zone": e.zone} for e in self.endpoints
-        ]
-        return {"release": self.id, "state": self.state, "endpoints": listed, "version": self.version}
+_STEP: Final = 256
 
 
 class Table:
-    """All routes and releases at one version of one epoch."""
+    """All routes and releases at one version of one epoch.
+
+    Attributes:
+        touched: while it is a set, every change leaves there whose record it changed: a (host, path) or a release.
+    """
 
     def __init__(self, epoch: str = "", version: int = 0) -> None:
         self.epoch = epoch
         self.version = version
-        self.releases: dict[str, Release] = {}
-        self._owners = Owners()
-        self._hosts: dict[bytes, Entry] = {}
-        self._wildcards: dict[bytes, Entry] = {}
+        self.releases = Releases()
+        self.touched: set[tuple[bytes, bytes] | str] | None = None
+        self._exact = Hosts()
+        self._wildcards = Hosts(b"*")
+        self._warm = self._exact.warm
 
     def find(self, host: bytes, target: bytes) -> Route | None:
-        """The route of a request: the exact host, else the longest wildcard; there, the longest path prefix.
+        """The route of a request: the exact host's, else the longest wildcard's; there, of the longest path prefix.
+
+        A host whose prefixes leave the path out is as if it were not there: the wildcards are asked.
 
         Args:
             host: lower case, as sent; a port or root dot is taken off when the host as sent is unknown.
             target: origin form.
         """
-        entry = self._hosts.get(host)
-        if entry is None:
-            entry = self._find_host(host)
-            if entry is None:
-                return None
+        entry = self._warm.get(host)
         if type(entry) is Route:
             return entry
-        return _match(entry, path_of(target))  # type: ignore[arg-type]
+        return self._find(host, entry, target)
 
-    def _find_host(self, sent: bytes) -> Entry | None:
-        host = canonical(sent)
-        if host is None:
-            return None
-        entry = self._hosts.get(host)
-        if entry is None and self._wildcards:
-            dot = host.find(b".")
-            while entry is None and dot >= 0:
-                entry = self._wildcards.get(host[dot:])
-                dot = host.find(b".", dot + 1)
-        return entry
+    def _find(self, sent: bytes, entry: Entry | None, target: bytes) -> Route | None:
+        host: bytes | None = sent
+        if entry is None:
+            entry = self._exact.find(sent)  # as sent is how the table knows it, most often
+            if entry is None:
+                host = canonical(sent)
+                if host is None:
+                    return None
+                if host != sent:
+                    entry = self._exact.find(host)
+            if type(entry) is Route:
+                return entry
+        path = path_of(target)
+        route = entry.find(path) if entry is not None else None  # type: ignore[union-attr]
+        if route is None and self._wildcards:
+            route = self._find_wildcard(host, path)  # type: ignore[arg-type]
+        return route
+
+    def _find_wildcard(self, host: bytes, path: bytes) -> Route | None:
+        dot = host.find(b".")
+        while True:
+            entry = self._wildcards.find(host[dot:] if dot >= 0 else b"")
+            route = entry if entry is None or type(entry) is Route else entry.find(path)  # type: ignore[union-attr]
+            if route is not None or dot < 0:
+                return route
+            dot = host.find(b".", dot + 1)
 
     def release_for(self, route: Route) -> Release | None:
         """The release that gets this request; drawn by weight when several serve."""
@@ -96,30 +90,40 @@ class Table:
                 return self.releases.get(release)
         return None
 
+    # --- changes -----------------------------------------------------------------------------------------------------
+
+    def put(self, record: object, known: Table | None = None) -> list[Endpoint]:
+        """Adds what a record says, or replaces what it said before; `known` and the result are as in `put_release`.
+
+        Raises:
+            ShipoffError: RECORD_INVALID, naming the field; the table stays as it was.
+        """
+        if not isinstance(record, dict):
+            raise RECORD_INVALID("a record is not an object")
+        if "host" not in record:
+            return self.put_release(EndpointsRecord(record), known)
+        if (plain := pack_plain(record)) is not None:
+            self._exact.put(plain[0], b"", plain[1])
+            if self.touched is not None:
+                self.touched.add((plain[0], b""))
+        else:
+            self.put_route(Route(record))
+        return []
+
     def put_route(self, route: Route) -> None:
         """Adds a route or replaces the one of the same host and path."""
         hosts, key = self._home(route.host)
-        others = [r for r in _routes(hosts.get(key)) if r.path != route.path]
-        if not others and not route.path:
-            hosts[key] = route
-        else:
-            hosts[key] = tuple(sorted([*others, route], key=lambda r: -len(r.path)))
+        hosts.put(key, route.path, pack(route))
+        if self.touched is not None:
+            self.touched.add((route.host, route.path))
 
     def delete_route(self, host: str, path: str) -> None:
         """Removes the route of a host and path, if there is one."""
-        hosts, key = self._home(host.lower().encode())
-        prefix = path.encode().rstrip(b"/")
-        left = tuple(r for r in _routes(hosts.get(key)) if r.path != prefix)
-        if not left:
-            hosts.pop(key, None)
-        else:
-            hosts[key] = left[0] if len(left) == 1 and not left[0].path else left
-
-    def route(self, host: str, path: str) -> Route | None:
-        """The route record of exactly this host and path."""
-        hosts, key = self._home(host.lower().encode())
-        prefix = path.encode().rstrip(b"/")
-        return next((r for r in _routes(hosts.get(key)) if r.path == prefix), None)
+        name, prefix = host_of(host), prefix_of(path)
+        hosts, key = self._home(name)
+        hosts.delete(key, prefix)
+        if self.touched is not None:
+            self.touched.add((name, prefix))
 
     def put_release(self, record: EndpointsRecord, known: Table | None = None) -> list[Endpoint]:
         """Adds or replaces the endpoints of a release.
@@ -130,66 +134,74 @@ class Table:
         Returns:
             Endpoints that have left the table.
         """
-        mine = self.releases.get(record.id)
-        before = mine if known is None else known.releases.get(record.id)
-        old = {(e.address, e.instance): e for e in before.endpoints} if before else {}
-        listed, losers = self._owners.claim(record.id, record.version, record.endpoints)
-        endpoints = []
-        for address, instance, weight, zone in listed:
-            endpoint = old.pop((address, instance), None) or Endpoint(address, instance)
-            endpoint.weight, endpoint.zone, endpoint.gone = weight, zone, False
-            endpoints.append(endpoint)
-        self.releases[record.id] = Release(record, tuple(endpoints), before.budget if before else None)
-        lost = [endpoint for loser in losers for endpoint in self._dispossess(loser)]
-        stays = {address for address, _, _, _ in listed}
-        self._owners.leave(record.id, [e.address for e in (mine.endpoints if mine else ()) if e.address not in stays])
-        return _leave([*old.values(), *lost]) if known is None else []  # `succeed` tells
-
-    def _dispossess(self, name: str) -> list[Endpoint]:
-        """Takes from a release what belongs to another instance now."""
-        release = self.releases[name]
-        keeps = tuple(e for e in release.endpoints if self._owners.owns(e.address, e.instance))
-        self.releases[name] = Release(release, keeps, release.budget)
-        return [e for e in release.endpoints if e not in keeps]
+        left, losers = self.releases.put(record, (self if known is None else known).releases)
+        if self.touched is not None:
+            self.touched.update((record.id, *losers))
+        return _leave(left) if known is None else []  # `succeed` tells
 
     def delete_release(self, release: str) -> list[Endpoint]:
         """Forgets a release; returns the endpoints that have left the table."""
-        before = self.releases.pop(release, None)
-        if before is None:
-            return []
-        self._owners.leave(release, [endpoint.address for endpoint in before.endpoints])
-        return _leave(list(before.endpoints))
+        if self.touched is not None:
+            self.touched.add(release)
+        return _leave(self.releases.delete(release))
 
-    def succeed(self, old: Table) -> list[Endpoint]:
-        """Tells, when this table takes the place of another, which endpoints have left with it."""
-        staying = {id(e) for release in self.releases.values() for e in release.endpoints}
-        return _leave([e for r in old.releases.values() for e in r.endpoints if id(e) not in staying])
+    # --- the whole ---------------------------------------------------------------------------------------------------
+
+    def succeed(self, old: Table) -> Iterator[list[Endpoint]]:
+        """Takes the place of another table, which is taken apart on the way, a small step (1 ms) at a time.
+
+        Yields:
+            Endpoints that have left with it.
+        """
+        while old.releases:
+            left: list[Endpoint] = []
+            for before in old.releases.take(_STEP):
+                left += self.releases.inherit(before)
+            yield _leave(left)
+        for number in range(PARTS):
+            for hosts in (old._exact, old._wildcards):
+                hosts.free(number)
+            yield []
+
+    def route(self, host: str, path: str) -> Route | None:
+        """The route of exactly this host and path."""
+        name, prefix = host_of(host), prefix_of(path)
+        hosts, key = self._home(name)
+        packed = hosts.get(key, prefix)
+        return None if packed is None else unpack(name, prefix, packed)
+
+    def route_version(self, host: str, path: str) -> int:
+        """The version of that route's record; -1 when there is none."""
+        hosts, key = self._home(host_of(host))
+        packed = hosts.get(key, prefix_of(path))
+        return -1 if packed is None else version_of(packed)
 
     def routes(self) -> Iterator[Route]:
         """All routes, in no order."""
-        for hosts in (self._hosts, self._wildcards):
-            for entry in hosts.values():
-                yield from _routes(entry)
+        for number in range(PARTS):
+            for hosts in (self._exact, self._wildcards):
+                for host, path, packed in hosts.part(number):
+                    yield unpack(host, path, packed)
+
+    def part(self, number: int) -> Iterator[Json]:
+        """The records of one of the PARTS parts of the routes, as they are at the call."""
+        for hosts in (self._exact, self._wildcards):
+            for host, path, packed in hosts.part(number):
+                yield unpack_record(host, path, packed)
+
+    def record(self, key: tuple[bytes, bytes] | str) -> Json | None:
+        """The record of what `touched` names; None when it is gone."""
+        if isinstance(key, str):
+            return self.releases.record(key)
+        hosts, name = self._home(key[0])
+        packed = hosts.get(name, key[1])
+        return None if packed is None else unpack_record(*key, packed)
 
     def __len__(self) -> int:
-        return len(self._hosts) + len(self._wildcards)
+        return len(self._exact) + len(self._wildcards)
 
-    def _home(self, host: bytes) -> tuple[dict[bytes, Entry], bytes]:
-        return (self._wildcards, host[1:]) if host.startswith(b"*.") else (self._hosts, host)
-
-
-def _routes(entry: Entry | None) -> tuple[Route, ...]:
-    if entry is None:
-        return ()
-    return (entry,) if isinstance(entry, Route) else entry
-
-
-def _match(routes: tuple[Route, ...], path: bytes) -> Route | None:
-    for route in routes:
-        prefix = route.path
-        if not prefix or path == prefix or path.startswith(prefix + b"/"):
-            return route
-    return None
+    def _home(self, host: bytes) -> tuple[Hosts, bytes]:
+        return (self._wildcards, host[1:]) if host.startswith(b"*") else (self._exact, host)
 
 
 def _leave(endpoints: list[Endpoint]) -> list[Endpoint]:

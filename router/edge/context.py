@@ -197,5 +197,6 @@ class Edge:
             "table_hosts": len(self.table),
             "table_frozen": int(frozen),
             "table_age_seconds": age,
+            "table_resync_seconds": self.metrics.resync_s,
             "loop_lag_seconds": max(self._late, self._late_before),
         }

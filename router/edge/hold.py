@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 from kernel.errors import ErrorKind
 from router.core.errors import ASLEEP, HOLD_FULL, HOLD_TIMEOUT, NO_INSTANCE
 from router.core.records import RUNNING, SLEEPING, Route
+from router.core.releases import Release
 from router.core.request import Request
-from router.core.table import Release
 from router.edge.lanes import Waiter
 from router.edge.policing import ruled_of
 

@@ -23,8 +23,8 @@ from kernel.tasks import spawn
 from router.core.balance import Endpoint, pick
 from router.core.errors import ASLEEP, QUEUE_FULL, QUEUE_TIMEOUT
 from router.core.records import DYNAMIC, SLEEPING
+from router.core.releases import Release
 from router.core.request import DIAL, Request
-from router.core.table import Release
 from router.edge.policing import ruled_of
 
 if TYPE_CHECKING:

@@ -28,9 +28,9 @@ from router.core.passwords import credentials
 from router.core.ranges import client_key
 from router.core.reading import whole
 from router.core.records import Route
+from router.core.releases import Release
 from router.core.request import ANSWER, DIAL, LOCAL, Request
 from router.core.rules import Lanes, Policy
-from router.core.table import Release
 from router.core.target import path_of
 
 if TYPE_CHECKING:

@@ -14,10 +14,7 @@ import pytest
 
 from kernel.events import Envelope, RoutePut
 from kernel.streams import connect
-from router.core.records import Route
 from router.edge.context import Edge
-from router.settings import RouterSettings
-from router.snapshot import Snapshot
 from stack.process import Process
 from stack.servers.valkey import Valkey
 from stack.unit import launch
@@ -134,18 +131,3 @@ async def test_a_router_that_starts_without_redis_serves_its_file(
     publisher.version = 3
     await publisher.put(route("b.test"))
     await until(second, 4)
-
-
-@pytest.mark.parametrize(
-    "damage", [lambda raw: raw[:-40], lambda raw: raw.replace(b"a.test", b"b.test"), lambda _: b""]
-)
-async def test_a_damaged_file_is_not_served(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
-    path = tmp_path / "table.jsonl"
-    edge = Edge(RouterSettings())
-    edge.table.put_route(Route(route("a.test")))
-    snapshot = Snapshot(edge, path, writes=True)
-    snapshot.changed()
-    await snapshot.stop()
-    assert Snapshot(edge, path, writes=False).load() is not None
-    path.write_bytes(damage(path.read_bytes()))
-    assert Snapshot(edge, path, writes=False).load() is None

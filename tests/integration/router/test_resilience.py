@@ -14,6 +14,7 @@ import pytest
 from kernel.tasks import spawn
 from router.core.records import EndpointsRecord, Route
 from router.core.table import Table
+from router.loading import adopt
 from tests.integration.router.wire import InProcess, Origin, endpoints, free_port, read_message, route
 
 MakeRouter = Callable[..., Awaitable[InProcess]]
@@ -228,8 +229,7 @@ async def test_a_whole_new_table_keeps_pools_and_counts(router: InProcess, origi
     table = Table("epo_2", 9)
     table.put_route(Route(route("app.test")))
     table.put_release(EndpointsRecord(endpoints("rel_1", origin.address)), known=router.edge.table)
-    old, router.edge.table = router.edge.table, table
-    router.edge.retire(table.succeed(old))
+    await adopt(router.edge, table)
     await router.ask(GET)
     assert origin.connections == 1
 

@@ -15,7 +15,7 @@ def record(release: str, version: int, *listed: tuple[str, str]) -> EndpointsRec
 
 
 def shown(table: Table) -> dict[str, list[tuple[str, str]]]:
-    return {name: [(e.address[6:], e.instance) for e in release.endpoints] for name, release in table.releases.items()}
+    return {one.id: [(e.address[6:], e.instance) for e in one.endpoints] for one in table.releases.values()}
 
 
 def test_the_newest_record_gives_an_address_its_instance() -> None:
@@ -52,7 +52,7 @@ def test_an_address_that_nobody_uses_is_forgotten() -> None:
     table.put_release(record("rel_b", 2, ("x", "ins_0")))
     assert shown(table) == {"rel_a": [], "rel_b": [("x", "ins_0")]}
     table.delete_release("rel_b")
-    assert not table._owners._owners
+    assert not table.releases._owners._owners
 
 
 def test_a_resync_decides_alike_in_any_order() -> None:
@@ -61,10 +61,25 @@ def test_a_resync_decides_alike_in_any_order() -> None:
         old, table = Table(), Table()
         for one in listed:
             old.put_release(one)
+        live = old.releases["rel_b"].endpoints[0]
         for one in records:
             table.put_release(one, known=old)
         assert shown(table) == {"rel_a": [], "rel_b": [("x", "ins_9")]}
-        assert table.releases["rel_b"].endpoints[0] is old.releases["rel_b"].endpoints[0]
+        assert table.releases["rel_b"].endpoints[0] is live
+
+
+def test_only_releases_that_are_asked_for_come_to_life_and_a_new_table_goes_on_with_them() -> None:
+    old, new = Table(), Table()
+    for table in (old, new):
+        for n in range(3):
+            table.put_release(record(f"rel_{n}", 3, ("x" * (n + 1), "ins_1"), ("y" * (n + 1), "ins_2")))
+    live = old.releases["rel_1"]
+    live.endpoints[0].in_flight = 7
+    assert [old.releases.live(f"rel_{n}") for n in range(3)] == [None, live, None]
+    assert [e for step in new.succeed(old) for e in step] == []
+    assert new.releases["rel_1"].endpoints == live.endpoints
+    assert new.put_release(record("rel_2", 9, ("xx", "ins_3"))) == [live.endpoints[0]]
+    assert [e.instance for e in new.releases["rel_1"].endpoints] == ["ins_2"]
 
 
 @given(

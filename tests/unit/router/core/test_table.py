@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.errors import ShipoffError
+from router.core.hosts import Hosts
+from router.core.packed import pack
 from router.core.records import EndpointsRecord, Route, parse
 from router.core.table import Table
 
@@ -92,7 +94,9 @@ def test_a_whole_new_table_takes_over_what_stays() -> None:
     first, second = old.releases["rel_1"].endpoints
     new = Table()
     new.put_release(EndpointsRecord(endpoints("rel_1", "tcp:h:2", "tcp:h:9")), known=old)
-    assert set(new.succeed(old)) == {first, *old.releases["rel_2"].endpoints}
+    left = {first, *old.releases["rel_2"].endpoints}
+    assert {e for step in new.succeed(old) for e in step} == left
+    assert (len(old.releases), list(old.routes())) == (0, [])
     assert new.releases["rel_1"].endpoints[0] is second
     assert (first.gone, second.gone) == (True, False)
 
@@ -130,6 +134,13 @@ def test_any_order_of_changes_ends_like_a_dict(changes: list[tuple[str, str, boo
         (route(""), "host"),
         (route("a b"), "host"),
         (route("a.*.test"), "host"),
+        (route("*.[::1]"), "host"),
+        (route("a.test:80"), "host"),
+        (route("a.test."), "host"),
+        (route("b\u00fccher.test"), "host"),
+        (route("[0::1]"), "host"),
+        (route("a.test", "/%61"), "path"),
+        (route("a.test", kind=[]), "kind"),
         (route("a.test", "x"), "path"),
         (route("a.test", "/a/../b"), "path"),
         (route("a.test", release=""), "release"),
@@ -165,3 +176,85 @@ def test_records_survive_the_way_through_the_table() -> None:
         assert isinstance(again, Route)
         assert again.record() == value.record()
         assert {**value.record(), **record} == value.record()
+
+
+def test_a_host_with_prefixes_only_leaves_the_rest_to_the_wildcards() -> None:
+    table = make(route("a.b.test", "/api", "api"), route("*.b.test", "/x", "x"), route("*.test", release="wide"))
+    assert found(table, "a.b.test", "/api/1") == found(table, "a.b.test:80", "/api") == "api"
+    assert found(table, "a.b.test", "/x/1") == "x"
+    assert found(table, "a.b.test", "/") == found(table, "a.b.test", "/apis") == found(table, "b.test") == "wide"
+
+
+def test_a_star_is_every_host_that_nothing_else_is() -> None:
+    table = make(route("*", release="any"), route("*.test", release="wide"), route("a.test", "/only", "a"))
+    assert found(table, "x.other") == found(table, "localhost:80") == found(table, "[::1]:80") == "any"
+    assert found(table, "x.test") == found(table, "a.test") == "wide"
+    assert found(table, "") == found(table, "*") == found(table, "no host") == "-"
+    table.delete_route("*", "/")
+    assert found(table, "x.other") == "-"
+
+
+@pytest.mark.parametrize("sent", ["[::1]", "[0:0:0:0:0:0:0:1]:8080", "[0:0::0.0.0.1]"])
+def test_an_address_is_found_however_it_is_written(sent: str) -> None:
+    table = make(route("[::1]"))
+    assert found(table, sent) == "rel_1"
+    assert found(table, "[::2]") == found(table, "[1]") == found(table, "[::1") == "-"
+
+
+def test_hosts_are_told_apart_by_letters_not_by_case() -> None:
+    table = make(route("XN--Bcher-Kva.Test"))
+    assert found(table, "xn--bcher-kva.test") == "rel_1"
+    table.delete_route("xn--BCHER-kva.test", "/")
+    assert len(table) == 0
+
+
+def test_prefixes_are_decoded_and_so_are_targets() -> None:
+    table = make(route("a.test", "/caf\u00e9", "coffee"), route("a.test", "/a b", "spaced"))
+    assert found(table, "a.test", "/caf%C3%A9/menu") == found(table, "a.test", "/%63af%c3%a9") == "coffee"
+    assert found(table, "a.test", "/a%20b?c") == "spaced"
+    assert found(table, "a.test", "/caf%25C3%25A9") == found(table, "a.test", "*") == "-"
+
+
+def test_many_prefixes_of_one_host() -> None:
+    table = make(*(route("a.test", f"/p{n}/deep/er", f"r{n}") for n in range(2000)), route("a.test", release="root"))
+    assert found(table, "a.test", "/p1999/deep/er/x") == "r1999"
+    assert found(table, "a.test", "/p7/deep/er") == "r7"
+    assert found(table, "a.test", "/p7/deep/e") == found(table, "a.test", "/" * 4000) == "root"
+    for n in range(2000):
+        table.delete_route("a.test", f"/p{n}/deep/er")
+    assert found(table, "a.test", "/p7/deep/er") == "root"
+    assert len(list(table.routes())) == len(table) == 1
+
+
+def test_what_is_asked_for_stays_right_while_it_changes() -> None:
+    table = make(route("a.test", release="one"))
+    assert [found(table, "a.test"), found(table, "a.test:80")] == ["one", "one"]
+    table.put(route("a.test", release="two"))
+    assert found(table, "a.test") == "two"
+    table.put(route("a.test", "/x", release="three"))
+    assert [found(table, "a.test"), found(table, "a.test", "/x/y")] == ["two", "three"]
+    table.delete_route("a.test", "/")
+    assert [found(table, "a.test"), found(table, "a.test", "/x/y")] == ["-", "three"]
+    table.put(route("a.test", "/x", release="four"))
+    assert found(table, "a.test", "/x") == "four"
+
+
+def test_only_so_many_routes_stay_unpacked() -> None:
+    hosts = Hosts(most_warm=10)
+    for n in range(100):
+        made = Route(route(f"h{n}.test"))
+        hosts.put(made.host, made.path, pack(made))
+    for _ in range(2):
+        assert all(isinstance(hosts.find(b"h%d.test" % n), Route) for n in range(100))
+        assert len(hosts.warm) == 10
+    assert set(hosts.warm) == {b"h%d.test" % n for n in range(90, 100)}
+
+
+def test_changes_leave_a_trace_for_whoever_writes_the_table() -> None:
+    table = make(route("a.test"), endpoints("rel_1", "tcp:h:1"))
+    table.touched = set()
+    table.put(route("b.test", "/x"))
+    table.delete_route("A.test", "/")
+    table.delete_release("rel_1")
+    assert table.touched == {(b"b.test", b"/x"), (b"a.test", b""), "rel_1"}
+    assert [table.record(key) is None for key in sorted(table.touched, key=str)] == [True, False, True]
