@@ -31,9 +31,10 @@ def closed_by_app(endpoint: Endpoint, age_s: float, most_s: float, now: float) -
         most_s: for how long it would have been kept.
     """
     known = min(endpoint.idle_s, most_s)
-    if endpoint.learned_at != now and age_s < known:
+    shorter = max(age_s * _PART, known / 2)
+    if endpoint.learned_at != now and shorter < known:
         endpoint.learned_at = now
-        endpoint.idle_s = max(age_s * _PART, known / 2)
+        endpoint.idle_s = shorter
 
 
 def lasted(endpoint: Endpoint, most_s: float) -> None:

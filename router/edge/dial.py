@@ -22,12 +22,11 @@ _MOST_TEXT: Final = 256
 
 
 async def dial(edge: Edge, endpoint: Endpoint) -> Upstream:
-    """Connects to an endpoint.
+    """Connects to an endpoint, for a caller that has counted the connection (`Edge.opened`).
 
     Raises:
-        Refused: UPSTREAM_REFUSED or UPSTREAM_TIMEOUT, within `connect_s`.
+        Refused: UPSTREAM_REFUSED or UPSTREAM_TIMEOUT, within `connect_s`; the connection is counted no longer.
     """
-    edge.opened(endpoint)
     try:
         return await _dial(edge, endpoint)
     except BaseException:

@@ -67,6 +67,7 @@ def attempt(client: Client, request: Request, route: Route) -> None:
         return
     request.move(DIAL)
     client.deadline = 0.0  # the dial has its own
+    edge.opened(endpoint)
     _ = spawn(_dial(client, request, endpoint), "router.dial")
 
 

@@ -85,6 +85,7 @@ class Prober:
             return True  # it is in use
         from router.edge.dial import dial
 
+        self._edge.opened(endpoint)
         try:
             upstream = await dial(self._edge, endpoint)
         except Refused:
