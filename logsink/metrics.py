@@ -9,6 +9,8 @@ from prometheus_client import Counter, Gauge, Histogram
 LINES: Final = Counter("logsink_lines", "Lines stored", ["source"])
 TEXT_BYTES: Final = Counter("logsink_text_bytes", "Bytes of text stored, before compression")
 BLOCK_BYTES: Final = Counter("logsink_block_bytes", "Bytes of blocks appended, compressed")
+REQUESTS: Final = Counter("logsink_requests", "Requests of routers stored")
+REQUEST_BATCHES: Final = Counter("logsink_request_batches", "Batches of requests by what became of them", ["result"])
 BATCHES: Final = Counter("logsink_batches", "Batches by what became of them", ["result"])
 COMMIT_SECONDS: Final = Histogram(
     "logsink_commit_seconds",

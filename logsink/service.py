@@ -17,6 +17,8 @@ from logsink.query.reader import Reader
 from logsink.receive.door import Door
 from logsink.receive.grpc_door import GrpcDoor
 from logsink.receive.intake import Intake
+from logsink.requests.store import RequestStore
+from logsink.requests.upkeep import RequestLimits, RequestUpkeep
 from logsink.settings import LogsinkSettings
 from logsink.store.postgres import PostgresStore
 from logsink.store.upkeep import Limits, Upkeep
@@ -46,6 +48,7 @@ class LogService:
         host, _, port = settings.admin.rpartition(":")
         self._admin = AdminDoor(host, int(port), self._ready)
         self._settings = settings
+        self._requests = RequestUpkeep(db, _request_limits(settings))
         self._jobs: list[asyncio.Task[None]] = []
         self.port = self.admin_port = 0
 
@@ -59,7 +62,8 @@ class LogService:
         db = await Database.connect(settings.database_url, max_size=settings.database_connections)
         store, hub = PostgresStore(db), Hub(settings.follower_bytes)
         intake = Intake(store, hub.publish)
-        door = GrpcDoor(settings.listen, settings.service_token, intake, Reader(store, hub))
+        tokens = (settings.service_token, settings.requests_token)
+        door = GrpcDoor(settings.listen, *tokens, intake, Reader(store, hub), RequestStore(db))
         service = cls(db, intake, hub, [door], Upkeep(db, _limits(settings)), settings)
         try:
             await service._open()
@@ -100,10 +104,12 @@ class LogService:
         while True:
             await asyncio.sleep(self._settings.compact_every_s)
             await self._attempt("compaction", self._upkeep.compact)
+            await self._attempt("compaction of requests", self._requests.compact)
 
     async def _expiring(self) -> None:
         while True:
             await self._attempt("retention", self._upkeep.expire)
+            await self._attempt("retention of requests", self._requests.expire)
             await self._attempt("forgetting", self._upkeep.forget)
             await asyncio.sleep(self._settings.expire_every_s)
 
@@ -121,5 +127,13 @@ def _limits(settings: LogsinkSettings) -> Limits:
         age=timedelta(days=settings.retention_days),
         project_bytes=settings.project_bytes,
         dedupe=timedelta(hours=settings.dedupe_hours),
+        settle=timedelta(seconds=settings.settle_s),
+    )
+
+
+def _request_limits(settings: LogsinkSettings) -> RequestLimits:
+    return RequestLimits(
+        age=timedelta(days=settings.request_days),
+        project_bytes=settings.project_request_bytes,
         settle=timedelta(seconds=settings.settle_s),
     )

@@ -45,7 +45,7 @@ class RouterSettings(Settings):
         handshakes: these under way at once per worker (50 KB each); one more ends the one that has waited longest.
         access_log: a file that gets one JSON line per request, instead of logsink; "" for none.
         logsink_address: host:port of the log service, which gets the access log; "" for none.
-        service_token: what the router shows there.
+        requests_token: what the router shows there; a router never holds the service token.
         server_timing: answers carry Server-Timing (0.2 us and 45 bytes each); it tells nothing that a clock doesn't.
         head_s: a request head must be whole this long after its first byte; slower ones are attacks.
         keep_alive_s: idle client connections; longer than a load balancer's own idle time in front.
@@ -102,7 +102,7 @@ class RouterSettings(Settings):
     handshakes: int = Field(1024, ge=1)
     access_log: str = ""
     logsink_address: str = ""
-    service_token: str = Field("", repr=False)
+    requests_token: str = Field("", repr=False)
     server_timing: bool = True
     head_s: float = Field(15, gt=0)
     keep_alive_s: float = Field(75, gt=0)

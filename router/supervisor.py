@@ -20,7 +20,7 @@ import tempfile
 import time
 from asyncio.subprocess import Process
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kernel.errors import define
 from kernel.tasks import spawn, stop
@@ -30,6 +30,9 @@ from router.exposition import Own, exposition
 from router.processes import Usage, usage
 from router.settings import RouterSettings, host_port
 from router.tally import Tally
+
+if TYPE_CHECKING:
+    from router.access_log.way import LogWay
 
 log = logging.getLogger(__name__)
 LISTEN_FAILED = define("LISTEN_FAILED", source="client", hint="choose another address, or stop what listens there")
@@ -77,6 +80,7 @@ class Supervisor:
         self._lock = -1
         self._tasks: list[asyncio.Task[None]] = []
         self._admin: RouterAdmin | None = None
+        self._log: LogWay | None = None
         self._old: list[tuple[Path, socket.socket | None]] = []
 
     async def run(self, stopped: asyncio.Event) -> None:
@@ -86,6 +90,7 @@ class Supervisor:
             self._old = await self._find_old()
             self._bind(self._old)
             await self._open_admin()
+            await self._open_log()
             loop = asyncio.get_running_loop()
             loop.add_signal_handler(signal.SIGHUP, lambda: self._signal(signal.SIGHUP))
             self._tasks = [spawn(self._keep(slot), f"router.slot{slot.number}") for slot in self.slots]
@@ -153,6 +158,15 @@ class Supervisor:
                 await self._admin.start()
             except OSError as error:
                 raise LISTEN_FAILED(f"admin door {self.settings.admin}: {error.strerror}") from error
+
+    async def _open_log(self) -> None:
+        """The way of the access log to logsink; without it this process carries no gRPC."""
+        settings = self.settings
+        if settings.logsink_address and not settings.access_log:
+            from router.access_log.way import LogWay
+
+            self._log = LogWay(settings, control.log_path(self.directory, settings.state_dir))
+            await self._log.start()
 
     # --- workers -----------------------------------------------------------------------------------------------------
 
@@ -225,6 +239,8 @@ class Supervisor:
                 {"ended": self._restarts},
             )
         }
+        if self._log is not None:
+            own["log_records"] = ("access log records by what became of them", "result", self._log.counts)
         return exposition(self.tally.total(), self._usage(), own)
 
     def _usage(self) -> list[Usage]:
@@ -284,6 +300,8 @@ class Supervisor:
                 self._signal(signal.SIGKILL)
                 await asyncio.wait(waits)
         await stop(*self._tasks)
+        if self._log is not None:
+            await self._log.stop()
         if self._admin is not None:
             await self._admin.stop()
         for slot in self.slots:

@@ -6,6 +6,7 @@ Each gets only the settings and secrets that it reads (ARCHITECTURE.md has the t
 from __future__ import annotations
 
 import asyncio
+import hmac
 import signal
 import sys
 from collections.abc import Mapping
@@ -73,6 +74,11 @@ class Plan:
     runtimes: str
 
     @property
+    def requests_token(self) -> str:
+        """What routers show to logsink; it tells nothing of the service token."""
+        return hmac.digest(self.service_token.encode(), b"requests", "sha256").hex()
+
+    @property
     def gateway_url(self) -> str:
         """Where people and the orchestrator reach the gateway."""
         return f"http://{_reachable(self.host)}:{self.ports['gateway']}"
@@ -129,10 +135,14 @@ class Plan:
             found["SHIPOFF_REDIS_URL"] = self.redis_url
         if service in ("orchestrator", "router"):
             found |= self.s3
-        if service != "router":
+        if service == "router":
+            found["SHIPOFF_LOGSINK_ADDRESS"] = f"127.0.0.1:{self.ports['logsink']}"
+        else:
             found["SHIPOFF_SERVICE_TOKEN"] = self.service_token
             for other in OWN_DATABASE:
                 found[f"SHIPOFF_{other.upper()}_ADDRESS"] = f"127.0.0.1:{self.ports[other]}"
+        if service in ("router", "logsink"):
+            found["SHIPOFF_REQUESTS_TOKEN"] = self.requests_token
         if service == "orchestrator":
             found["SHIPOFF_GATEWAY_URL"] = self.gateway_url
         return found

@@ -106,5 +106,37 @@ def line(message: logsink_pb2.Line) -> Json:
     }
 
 
+def requests(columns: logsink_pb2.RequestColumns) -> list[Json]:
+    """Requests, each with what answered it and where its time went."""
+    return [_request(columns, columns.served[by], index) for index, by in enumerate(columns.by)]
+
+
+def _request(columns: logsink_pb2.RequestColumns, served: logsink_pb2.Served, index: int) -> Json:
+    return {
+        "at": datetime.fromtimestamp(columns.at_us[index] / 1e6, UTC).isoformat(timespec="milliseconds"),
+        "at_us": columns.at_us[index],
+        "id": columns.id[index],
+        "trace_id": columns.trace_id[index] or None,
+        "client_ip": columns.client_ip[index],
+        "method": columns.method[index],
+        "host": columns.host[index],
+        "target": columns.target[index],
+        "status": columns.status[index] or None,
+        "error": columns.error[index] or None,
+        "whole": columns.whole[index],
+        "kind": served.kind,
+        "environment": served.environment,
+        "release_id": served.release_id or None,
+        "instance_id": served.instance_id or None,
+        "attempts": columns.attempts[index],
+        "received": columns.received[index],
+        "sent": columns.sent[index],
+        "queue_ms": columns.queue_us[index] / 1000,
+        "connect_ms": columns.connect_us[index] / 1000,
+        "first_byte_ms": columns.first_us[index] / 1000,
+        "body_ms": columns.body_us[index] / 1000,
+    }
+
+
 def _time(ms: int) -> str:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")

@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from control.gateway.call import Call, Handler
-from control.gateway.views import account, deployments, env, instances, logs, pages, projects
+from control.gateway.views import account, deployments, env, instances, logs, pages, projects, requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ ROUTES: Final = (
     Route("GET", PROJECT + "/deployments/{id}/events", deployments.events, streams=True),
     Route("GET", PROJECT + "/instances", instances.index),
     Route("GET", PROJECT + "/logs", logs.show, streams=True),
+    Route("GET", PROJECT + "/requests", requests.index),
     Route("GET", "/git/{project}/info/refs", _advertise, token=False, streams=True),
     Route("POST", "/git/{project}/{service:git-(?:upload|receive)-pack}", _exchange, token=False, streams=True),
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import grpc
@@ -32,12 +33,14 @@ class RpcServer:
     Args:
         listen: "host:port"; port 0 lets the kernel choose.
         token: the bearer token that every caller must show (health checks excepted).
+        narrow: further tokens that each open some methods only ("/package.Service/Method"), for callers that are
+            exposed and must not hold the other.
     """
 
-    def __init__(self, listen: str, token: str) -> None:
+    def __init__(self, listen: str, token: str, narrow: Mapping[str, frozenset[str]] = MappingProxyType({})) -> None:
         self._listen = listen
         self._server = grpc.aio.server(
-            interceptors=[_Rules(token)], options=_OPTIONS, maximum_concurrent_rpcs=CONCURRENT_CALLS
+            interceptors=[_Rules(token, narrow)], options=_OPTIONS, maximum_concurrent_rpcs=CONCURRENT_CALLS
         )
         self._health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -72,8 +75,14 @@ class RpcServer:
 class _Rules(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Checks the token, carries the request's ids, and turns what a handler raises into a status with its code."""
 
-    def __init__(self, token: str) -> None:
+    def __init__(self, token: str, narrow: Mapping[str, frozenset[str]]) -> None:
         self._expected = f"Bearer {token}".encode()
+        self._narrow = {f"Bearer {other}".encode(): methods for other, methods in narrow.items()}
+
+    def _allows(self, shown: bytes, method: str) -> bool:
+        if hmac.compare_digest(shown, self._expected):
+            return True
+        return any(hmac.compare_digest(shown, other) and method in opens for other, opens in self._narrow.items())
 
     async def intercept_service(
         self,
@@ -85,7 +94,7 @@ class _Rules(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic i
         if handler is None or method.startswith(_OPEN):
             return handler
         metadata = dict(handler_call_details.invocation_metadata or ())
-        allowed = hmac.compare_digest(str(metadata.get("authorization", "")).encode(), self._expected)
+        allowed = self._allows(str(metadata.get("authorization", "")).encode(), method)
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
                 self._stream(handler.unary_stream, allowed, metadata),

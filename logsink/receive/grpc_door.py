@@ -1,17 +1,21 @@
-"""The gRPC door: Logs.Append and Logs.Read of proto/logsink/v1."""
+"""The gRPC door: the service Logs of proto/logsink/v1."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, Final
 
 from kernel.rpc import RpcServer
 from logsink.query.reader import Reader
 from logsink.receive import validate, wire
 from logsink.receive.door import Sink
+from logsink.requests import wire as requests_wire
+from logsink.requests.store import RequestStore
 from proto.logsink.v1 import logsink_pb2 as pb
 from proto.logsink.v1 import logsink_pb2_grpc as rpc
+
+_APPEND_REQUESTS: Final = frozenset({"/shipoff.logsink.v1.Logs/AppendRequests"})
 
 
 class GrpcDoor:
@@ -20,11 +24,14 @@ class GrpcDoor:
     Args:
         listen: "host:port".
         token: the service token that callers show.
+        requests_token: opens AppendRequests alone; "" for none.
     """
 
-    def __init__(self, listen: str, token: str, sink: Sink, reader: Reader) -> None:
-        self._server = RpcServer(listen, token)
-        self._server.add(rpc.add_LogsServicer_to_server, _Logs(sink, reader))
+    def __init__(
+        self, listen: str, token: str, requests_token: str, sink: Sink, reader: Reader, requests: RequestStore
+    ) -> None:
+        self._server = RpcServer(listen, token, {requests_token: _APPEND_REQUESTS} if requests_token else {})
+        self._server.add(rpc.add_LogsServicer_to_server, _Logs(sink, reader, requests))
 
     async def start(self) -> int:
         """Listens; returns the port."""
@@ -36,8 +43,8 @@ class GrpcDoor:
 
 
 class _Logs(rpc.LogsServicer):
-    def __init__(self, sink: Sink, reader: Reader) -> None:
-        self._sink, self._reader = sink, reader
+    def __init__(self, sink: Sink, reader: Reader, requests: RequestStore) -> None:
+        self._sink, self._reader, self._requests = sink, reader, requests
 
     async def Append(self, request: pb.AppendRequest, context: Any) -> pb.AppendResponse:  # noqa: N802 - generated name
         batch = validate.batch(request.producer, request.sequence, map(wire.line_from, request.lines))
@@ -49,3 +56,9 @@ class _Logs(rpc.LogsServicer):
             async for page in pages:
                 for line in page:
                     yield wire.line_to(line)
+
+    async def AppendRequests(self, request: pb.AppendRequestsRequest, context: Any) -> pb.AppendResponse:  # noqa: N802
+        return pb.AppendResponse(stored=await self._requests.append(requests_wire.batch_from(request)))
+
+    async def ListRequests(self, request: pb.ListRequestsRequest, context: Any) -> pb.ListRequestsResponse:  # noqa: N802
+        return requests_wire.page_to(await self._requests.newest(requests_wire.query_from(request)))

@@ -20,7 +20,7 @@ LINE_BYTES: Final = 64 << 10  # of UTF-8; what is longer is cut and says so
 BATCH_LINES: Final = 5_000
 BATCH_BYTES: Final = 4 << 20  # below gRPC's limit for a message, so that the answer is ours
 TAIL_LINES: Final = 100_000
-_NAME: Final = re.compile(r"[\x21-\x7e]{1,256}")
+NAME: Final = re.compile(r"[\x21-\x7e]{1,256}")
 
 
 def batch(producer: str, sequence: int, lines: Iterable[Line]) -> Batch:
@@ -31,7 +31,7 @@ def batch(producer: str, sequence: int, lines: Iterable[Line]) -> Batch:
     Raises:
         ShipoffError: LOG_BATCH_INVALID, LOG_BATCH_TOO_LARGE.
     """
-    if not _NAME.fullmatch(producer):
+    if not NAME.fullmatch(producer):
         raise LOG_BATCH_INVALID("producer must be 1 to 256 printable ASCII characters without spaces")
     if not 0 <= sequence < 2**63:
         raise LOG_BATCH_INVALID(f"sequence must not be negative, it is {sequence}")
@@ -53,7 +53,7 @@ def query(wanted: Query) -> Query:
     Raises:
         ShipoffError: LOG_QUERY_INVALID.
     """
-    if not _NAME.fullmatch(wanted.project_id):
+    if not NAME.fullmatch(wanted.project_id):
         raise LOG_QUERY_INVALID("project_id must be given")
     if wanted.source and wanted.source not in SOURCES:
         raise LOG_QUERY_INVALID(f"source must be one of {', '.join(sorted(SOURCES))}, or empty for all")
@@ -61,7 +61,7 @@ def query(wanted: Query) -> Query:
         raise LOG_QUERY_INVALID(f"tail must be between 0 and {TAIL_LINES}")
     if wanted.after_offset < 0:
         raise LOG_QUERY_INVALID("after_offset must not be negative")
-    if wanted.deployment_id and not _NAME.fullmatch(wanted.deployment_id):
+    if wanted.deployment_id and not NAME.fullmatch(wanted.deployment_id):
         raise LOG_QUERY_INVALID("deployment_id is not an id")
     return wanted
 
@@ -76,10 +76,10 @@ def _fitting(lines: Iterable[Line]) -> Iterator[Line]:
 
 
 def _check(line: Line) -> None:
-    if not _NAME.fullmatch(line.project_id):
+    if not NAME.fullmatch(line.project_id):
         raise LOG_BATCH_INVALID(f"project_id {line.project_id[:80]!r} is not an id")
     for name, value in (("deployment_id", line.deployment_id), ("instance_id", line.instance_id)):
-        if value and not _NAME.fullmatch(value):
+        if value and not NAME.fullmatch(value):
             raise LOG_BATCH_INVALID(f"{name} {value[:80]!r} is not an id")
     if line.source not in SOURCES:
         raise LOG_BATCH_INVALID(f"source {line.source[:80]!r} is not one of {', '.join(sorted(SOURCES))}")

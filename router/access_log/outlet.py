@@ -23,7 +23,7 @@ _EVERY_S: Final = 0.25
 _AT_ONCE: Final = 500
 _ANSWER_S: Final = 5.0
 _LAST_S: Final = 2.0
-LENGTH: Final = struct.Struct("!I")
+LENGTH: Final = struct.Struct("!II")  # bytes of a frame, records in it
 TAKEN: Final = b"+"
 
 
@@ -129,7 +129,7 @@ class SocketSink:
         try:
             async with asyncio.timeout(_ANSWER_S):
                 reader, writer = await self._connected()
-                writer.write(LENGTH.pack(len(data)) + data)
+                writer.write(LENGTH.pack(len(data), len(frame)) + data)
                 await writer.drain()
                 if await reader.read(1) != TAKEN:
                     raise ConnectionResetError("the supervisor took no more of the access log")

@@ -33,7 +33,7 @@ class Record(NamedTuple):
 
     Attributes:
         at_us: when its head was read, unix time.
-        trace: the trace id of its traceparent, or "".
+        trace_id: of its traceparent, or "".
         error: the router's own code, or "".
         whole: the client got the whole answer.
         queue_us, connect_us: waits before an endpoint was picked, and for dials.
@@ -44,8 +44,8 @@ class Record(NamedTuple):
     served: Served
     at_us: int
     id: str
-    trace: str
-    ip: str
+    trace_id: str
+    client_ip: str
     method: str
     host: str
     target: str

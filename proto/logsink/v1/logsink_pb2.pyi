@@ -149,3 +149,252 @@ class ReadRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReadRequest: _TypeAlias = ReadRequest  # noqa: Y015
+
+@_typing.final
+class Served(_message.Message):
+    """What answered a request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    ENVIRONMENT_FIELD_NUMBER: _builtins.int
+    RELEASE_ID_FIELD_NUMBER: _builtins.int
+    INSTANCE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    project_id: _builtins.str
+    environment: _builtins.str
+    release_id: _builtins.str
+    """"" where no release was asked"""
+    instance_id: _builtins.str
+    """"" where no instance was asked"""
+    kind: _builtins.str
+    """"app", "file", "cache", "router", "error", "tunnel" """
+    def __init__(
+        self,
+        *,
+        project_id: _builtins.str = ...,
+        environment: _builtins.str = ...,
+        release_id: _builtins.str = ...,
+        instance_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["environment", b"environment", "instance_id", b"instance_id", "kind", b"kind", "project_id", b"project_id", "release_id", b"release_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Served: _TypeAlias = Served  # noqa: Y015
+
+@_typing.final
+class RequestColumns(_message.Message):
+    """Requests as columns: each repeated field from `at_us` on has one value a request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVED_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    AT_US_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
+    TRACE_ID_FIELD_NUMBER: _builtins.int
+    CLIENT_IP_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    HOST_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    WHOLE_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    RECEIVED_FIELD_NUMBER: _builtins.int
+    SENT_FIELD_NUMBER: _builtins.int
+    QUEUE_US_FIELD_NUMBER: _builtins.int
+    CONNECT_US_FIELD_NUMBER: _builtins.int
+    FIRST_US_FIELD_NUMBER: _builtins.int
+    BODY_US_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def served(self) -> _containers.RepeatedCompositeFieldContainer[Global___Served]:
+        """what requests share; `by` counts in it"""
+
+    @_builtins.property
+    def by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def at_us(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """unix time of the request's head"""
+
+    @_builtins.property
+    def id(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """X-Request-Id, which the app got too"""
+
+    @_builtins.property
+    def trace_id(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """"" without a traceparent"""
+
+    @_builtins.property
+    def client_ip(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def method(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def host(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def target(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """path and query, bounded"""
+
+    @_builtins.property
+    def status(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """0: the client left before there was an answer"""
+
+    @_builtins.property
+    def error(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """the router's own code, or "" """
+
+    @_builtins.property
+    def whole(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bool]:
+        """the client got the whole answer"""
+
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def received(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """bytes of the request's body"""
+
+    @_builtins.property
+    def sent(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """bytes of the answer's body"""
+
+    @_builtins.property
+    def queue_us(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """waited before an instance was picked"""
+
+    @_builtins.property
+    def connect_us(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """connecting to instances"""
+
+    @_builtins.property
+    def first_us(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """from then to the head of the answer"""
+
+    @_builtins.property
+    def body_us(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """from there to the last byte"""
+
+    def __init__(
+        self,
+        *,
+        served: _abc.Iterable[Global___Served] | None = ...,
+        by: _abc.Iterable[_builtins.int] | None = ...,
+        at_us: _abc.Iterable[_builtins.int] | None = ...,
+        id: _abc.Iterable[_builtins.str] | None = ...,
+        trace_id: _abc.Iterable[_builtins.str] | None = ...,
+        client_ip: _abc.Iterable[_builtins.str] | None = ...,
+        method: _abc.Iterable[_builtins.str] | None = ...,
+        host: _abc.Iterable[_builtins.str] | None = ...,
+        target: _abc.Iterable[_builtins.str] | None = ...,
+        status: _abc.Iterable[_builtins.int] | None = ...,
+        error: _abc.Iterable[_builtins.str] | None = ...,
+        whole: _abc.Iterable[_builtins.bool] | None = ...,
+        attempts: _abc.Iterable[_builtins.int] | None = ...,
+        received: _abc.Iterable[_builtins.int] | None = ...,
+        sent: _abc.Iterable[_builtins.int] | None = ...,
+        queue_us: _abc.Iterable[_builtins.int] | None = ...,
+        connect_us: _abc.Iterable[_builtins.int] | None = ...,
+        first_us: _abc.Iterable[_builtins.int] | None = ...,
+        body_us: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "attempts", b"attempts", "body_us", b"body_us", "by", b"by", "client_ip", b"client_ip", "connect_us", b"connect_us", "error", b"error", "first_us", b"first_us", "host", b"host", "id", b"id", "method", b"method", "queue_us", b"queue_us", "received", b"received", "sent", b"sent", "served", b"served", "status", b"status", "target", b"target", "trace_id", b"trace_id", "whole", b"whole"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestColumns: _TypeAlias = RequestColumns  # noqa: Y015
+
+@_typing.final
+class AppendRequestsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCER_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    producer: _builtins.str
+    """stable name of the sender, e.g. "router/node-1/1c9e..." """
+    sequence: _builtins.int
+    """grows by one a batch"""
+    @_builtins.property
+    def requests(self) -> Global___RequestColumns: ...
+    def __init__(
+        self,
+        *,
+        producer: _builtins.str = ...,
+        sequence: _builtins.int = ...,
+        requests: Global___RequestColumns | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["requests", b"requests"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["producer", b"producer", "requests", b"requests", "sequence", b"sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AppendRequestsRequest: _TypeAlias = AppendRequestsRequest  # noqa: Y015
+
+@_typing.final
+class ListRequestsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    SINCE_US_FIELD_NUMBER: _builtins.int
+    UNTIL_US_FIELD_NUMBER: _builtins.int
+    STATUS_CLASSES_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    project_id: _builtins.str
+    since_us: _builtins.int
+    """inclusive"""
+    until_us: _builtins.int
+    """exclusive; 0 is no end"""
+    limit: _builtins.int
+    """0 is 100"""
+    @_builtins.property
+    def status_classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """4 is 400 to 499, 0 is no answer; none is all"""
+
+    def __init__(
+        self,
+        *,
+        project_id: _builtins.str = ...,
+        since_us: _builtins.int = ...,
+        until_us: _builtins.int = ...,
+        status_classes: _abc.Iterable[_builtins.int] | None = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "project_id", b"project_id", "since_us", b"since_us", "status_classes", b"status_classes", "until_us", b"until_us"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRequestsRequest: _TypeAlias = ListRequestsRequest  # noqa: Y015
+
+@_typing.final
+class ListRequestsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    NEXT_UNTIL_US_FIELD_NUMBER: _builtins.int
+    next_until_us: _builtins.int
+    """ask on with this as until_us; 0 when the range has been looked through"""
+    @_builtins.property
+    def requests(self) -> Global___RequestColumns:
+        """newest first; a few more than `limit` when several share the last one's time"""
+
+    def __init__(
+        self,
+        *,
+        requests: Global___RequestColumns | None = ...,
+        next_until_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["requests", b"requests"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_until_us", b"next_until_us", "requests", b"requests"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRequestsResponse: _TypeAlias = ListRequestsResponse  # noqa: Y015

@@ -44,6 +44,16 @@ class LogsStub:
                 request_serializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.ReadRequest.SerializeToString,
                 response_deserializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.Line.FromString,
                 _registered_method=True)
+        self.AppendRequests = channel.unary_unary(
+                '/shipoff.logsink.v1.Logs/AppendRequests',
+                request_serializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.AppendRequestsRequest.SerializeToString,
+                response_deserializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.AppendResponse.FromString,
+                _registered_method=True)
+        self.ListRequests = channel.unary_unary(
+                '/shipoff.logsink.v1.Logs/ListRequests',
+                request_serializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.ListRequestsRequest.SerializeToString,
+                response_deserializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.ListRequestsResponse.FromString,
+                _registered_method=True)
 
 
 class LogsServicer:
@@ -63,6 +73,20 @@ class LogsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AppendRequests(self, request, context):
+        """Stores requests that a router has answered; a repeated batch is harmless as in Append.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRequests(self, request, context):
+        """Newest first, within a range of time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LogsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -75,6 +99,16 @@ def add_LogsServicer_to_server(servicer, server):
                     servicer.Read,
                     request_deserializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.ReadRequest.FromString,
                     response_serializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.Line.SerializeToString,
+            ),
+            'AppendRequests': grpc.unary_unary_rpc_method_handler(
+                    servicer.AppendRequests,
+                    request_deserializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.AppendRequestsRequest.FromString,
+                    response_serializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.AppendResponse.SerializeToString,
+            ),
+            'ListRequests': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRequests,
+                    request_deserializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.ListRequestsRequest.FromString,
+                    response_serializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.ListRequestsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -131,6 +165,60 @@ class Logs:
             '/shipoff.logsink.v1.Logs/Read',
             proto_dot_logsink_dot_v1_dot_logsink__pb2.ReadRequest.SerializeToString,
             proto_dot_logsink_dot_v1_dot_logsink__pb2.Line.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AppendRequests(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shipoff.logsink.v1.Logs/AppendRequests',
+            proto_dot_logsink_dot_v1_dot_logsink__pb2.AppendRequestsRequest.SerializeToString,
+            proto_dot_logsink_dot_v1_dot_logsink__pb2.AppendResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRequests(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shipoff.logsink.v1.Logs/ListRequests',
+            proto_dot_logsink_dot_v1_dot_logsink__pb2.ListRequestsRequest.SerializeToString,
+            proto_dot_logsink_dot_v1_dot_logsink__pb2.ListRequestsResponse.FromString,
             options,
             channel_credentials,
             insecure,

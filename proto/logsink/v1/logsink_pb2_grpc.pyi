@@ -18,6 +18,10 @@ class LogsStub:
     """Stores a batch. (producer, sequence) makes a repeated batch harmless: the second is answered and dropped."""
     Read: _aio.UnaryStreamMultiCallable[_logsink_pb2.ReadRequest, _logsink_pb2.Line]
     """Oldest first. Ends when everything up to now was sent, or with follow = true never."""
+    AppendRequests: _aio.UnaryUnaryMultiCallable[_logsink_pb2.AppendRequestsRequest, _logsink_pb2.AppendResponse]
+    """Stores requests that a router has answered; a repeated batch is harmless as in Append."""
+    ListRequests: _aio.UnaryUnaryMultiCallable[_logsink_pb2.ListRequestsRequest, _logsink_pb2.ListRequestsResponse]
+    """Newest first, within a range of time."""
 
 class LogsServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -35,5 +39,21 @@ class LogsServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_logsink_pb2.ReadRequest, _abc.AsyncIterator[_logsink_pb2.Line]],
     ) -> _abc.AsyncIterator[_logsink_pb2.Line]:
         """Oldest first. Ends when everything up to now was sent, or with follow = true never."""
+
+    @_abc_1.abstractmethod
+    def AppendRequests(
+        self,
+        request: _logsink_pb2.AppendRequestsRequest,
+        context: _aio.ServicerContext[_logsink_pb2.AppendRequestsRequest, _abc.Awaitable[_logsink_pb2.AppendResponse]],
+    ) -> _abc.Awaitable[_logsink_pb2.AppendResponse]:
+        """Stores requests that a router has answered; a repeated batch is harmless as in Append."""
+
+    @_abc_1.abstractmethod
+    def ListRequests(
+        self,
+        request: _logsink_pb2.ListRequestsRequest,
+        context: _aio.ServicerContext[_logsink_pb2.ListRequestsRequest, _abc.Awaitable[_logsink_pb2.ListRequestsResponse]],
+    ) -> _abc.Awaitable[_logsink_pb2.ListRequestsResponse]:
+        """Newest first, within a range of time."""
 
 def add_LogsServicer_to_server(servicer: LogsServicer, server: _aio.Server) -> None: ...

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from stack.cli.client import credentials, git, link, show
+from stack.cli.client import access, credentials, git, link, show
 from stack.cli.client.api import Api
 from stack.cli.client.credentials import Credentials
 from stack.cli.client.failures import Exit, Failure, reported
@@ -152,10 +152,15 @@ def logs(
     tail: Annotated[int, typer.Option("--tail", "-n", min=1, max=10_000, help="Begin with so many lines.")] = 200,
     source: Annotated[str, typer.Option(help="build or run; default: both.")] = "",
     deployment: Annotated[str, typer.Option(help="Only of this deployment.")] = "",
+    requests: Annotated[bool, typer.Option("--requests", help="The requests that the router answered.")] = False,
+    status: Annotated[str, typer.Option(help="Only requests of these classes, e.g. 5xx or 4,5.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Shows a project's log lines, oldest first."""
+    """Shows a project's log lines, or with --requests what the router answered; oldest first."""
     api, name = Api(), link.project(project)
+    if requests or status:
+        access.show_requests(api, name, status, tail, follow=follow, as_json=as_json)
+        return
     query: dict[str, object] = {"follow": int(follow), "tail": tail, "source": source, "deployment": deployment}
     lost_at = 0.0
     while True:

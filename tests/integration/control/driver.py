@@ -72,6 +72,37 @@ class Driver:
             await channel.close()
         await self._redis.aclose()
 
+    async def answered(self, project_id: str, *statuses: int) -> int:
+        """What a router says of requests that it answered, a second apart; returns the first one's time."""
+        self._sequence += 1
+        count, at_us = len(statuses), time.time_ns() // 1000 - 60_000_000
+        zeros: list[int] = [0] * count
+        columns = logsink_pb2.RequestColumns(
+            served=[logsink_pb2.Served(project_id=project_id, environment="production", kind="app")],
+            by=zeros,
+            at_us=[at_us + number * 1_000_000 for number in range(count)],
+            id=[f"req-{number}" for number in range(count)],
+            trace_id=[""] * count,
+            client_ip=["192.0.2.1"] * count,
+            method=["GET"] * count,
+            host=["app.test"] * count,
+            target=[f"/{number}" for number in range(count)],
+            status=statuses,
+            error=["" if status < 500 else "UPSTREAM_REFUSED" for status in statuses],
+            whole=[True] * count,
+            attempts=[1] * count,
+            received=zeros,
+            sent=zeros,
+            queue_us=zeros,
+            connect_us=zeros,
+            first_us=[1500] * count,
+            body_us=zeros,
+        )
+        await self.logs.AppendRequests(
+            logsink_pb2.AppendRequestsRequest(producer="router/test", sequence=time.time_ns(), requests=columns)
+        )
+        return at_us
+
     async def call(self, method: str, path: str, body: object = None, status: int = 200) -> Any:
         """A REST call that must answer with this status."""
         async with self.http.request(method, path, json=body) as response:

@@ -184,6 +184,20 @@ async def test_logs_show_lines_and_follow(driver: Driver, cli: Cli, plane: Plane
     assert json.loads(await cli.ok("logs", project["name"], "-n", "1", "--json"))["text"] == "second"
 
 
+async def test_logs_show_what_the_router_answered(driver: Driver, cli: Cli) -> None:
+    project = await driver.project()
+    assert await cli.ok("logs", "--requests", project["name"]) == ""
+    await driver.answered(project["id"], 200, 404, 503)
+    lines = (await cli.ok("logs", "--requests", project["name"])).splitlines()
+    assert [line.split()[1] for line in lines] == ["200", "404", "503"]  # oldest first, as log lines
+    assert "1.5 ms" in lines[0]
+    assert "GET app.test/2 UPSTREAM_REFUSED id=req-2" in lines[2]
+    failed = (await cli.ok("logs", project["name"], "--status", "5xx")).splitlines()
+    assert [line.split()[1] for line in failed] == ["503"]
+    newest = json.loads(await cli.ok("logs", "--requests", project["name"], "-n", "1", "--json"))
+    assert (newest["status"], newest["target"]) == (503, "/2")
+
+
 async def test_git_push_works_in_a_linked_repository(plane: Plane, driver: Driver, cli: Cli, tmp_path: Path) -> None:
     project, work = await driver.project(), Work.begin(tmp_path / "w", plane)
     await cli.ok("link", project["name"], folder=work.folder)

@@ -108,7 +108,7 @@ async def test_another_account_sees_nothing(driver: Driver, plane: Plane) -> Non
         projects_pb2.CreateProjectRequest(name=f"t{plane.ports['auth.admin']}", account_id="acc_" + "0" * 32)
     )
     for key in (theirs.id, theirs.name):
-        for rest in ("", "/env", "/deployments", "/logs", "/instances"):
+        for rest in ("", "/env", "/deployments", "/logs", "/requests", "/instances"):
             assert (await driver.call("GET", f"/v1/projects/{key}{rest}", status=404))["code"] == "PROJECT_NOT_FOUND"
     assert theirs.name not in str(await driver.call("GET", "/v1/projects"))
 
@@ -165,6 +165,48 @@ async def test_logs_are_json_lines_that_can_be_resumed(plane: Plane, driver: Dri
             assert answer.status == 400
     await driver.live(event)
     await pushing
+
+
+async def test_requests_are_listed_newest_first(driver: Driver) -> None:
+    project = await driver.project()
+    path = f"/v1/projects/{project['name']}/requests"
+    assert await driver.call("GET", path) == {"requests": [], "next_until": None}
+    first_us = await driver.answered(project["id"], 200, 404, 503)
+    found = (await driver.call("GET", path))["requests"]
+    assert [one["status"] for one in found] == [503, 404, 200]
+    assert found[0] | {"at": "", "at_us": 0} == {
+        "at": "",
+        "at_us": 0,
+        "id": "req-2",
+        "trace_id": None,
+        "client_ip": "192.0.2.1",
+        "method": "GET",
+        "host": "app.test",
+        "target": "/2",
+        "status": 503,
+        "error": "UPSTREAM_REFUSED",
+        "whole": True,
+        "kind": "app",
+        "environment": "production",
+        "release_id": None,
+        "instance_id": None,
+        "attempts": 1,
+        "received": 0,
+        "sent": 0,
+        "queue_ms": 0,
+        "connect_ms": 0,
+        "first_byte_ms": 1.5,
+        "body_ms": 0,
+    }
+    failed = await driver.call("GET", f"{path}?status=4xx,5")
+    assert [one["status"] for one in failed["requests"]] == [503, 404]
+    page = await driver.call("GET", f"{path}?limit=1")
+    rest = await driver.call("GET", f"{path}?until={page['next_until']}")
+    assert [one["status"] for one in page["requests"] + rest["requests"]] == [503, 404, 200]
+    inside = await driver.call("GET", f"{path}?since={first_us + 1}&until={first_us + 1_000_001}")
+    assert [one["status"] for one in inside["requests"]] == [404]
+    for wrong in ("status=6", "status=x", "limit=0", "limit=1001", "since=x", "until=-1"):
+        assert (await driver.call("GET", f"{path}?{wrong}", status=400))["code"] == "REQUEST_INVALID"
 
 
 async def test_deployments_are_listed_in_pages(plane: Plane, driver: Driver, tmp_path: Path) -> None:

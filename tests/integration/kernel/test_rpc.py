@@ -36,7 +36,8 @@ class Lines(LogsServicer):
 
 @pytest.fixture
 async def address() -> AsyncIterator[str]:
-    server = RpcServer("127.0.0.1:0", TOKEN)
+    narrow = frozenset({"/shipoff.logsink.v1.Logs/Read"})
+    server = RpcServer("127.0.0.1:0", TOKEN, {"a narrow token": narrow})
     server.add(add_AuthServicer_to_server, Tokens())  # type: ignore[abstract]  # the other calls answer UNIMPLEMENTED
     server.add(add_LogsServicer_to_server, Lines())  # type: ignore[abstract]
     yield f"127.0.0.1:{await server.start()}"
@@ -124,3 +125,14 @@ async def test_a_server_that_is_away_is_a_retryable_error(unused_tcp_port: int) 
 async def test_a_taken_address_is_named(address: str) -> None:
     with pytest.raises(ShipoffError, match=address):
         await RpcServer(address, TOKEN).start()
+
+
+async def test_a_narrow_token_opens_its_methods_and_no_other(address: str) -> None:
+    client = RpcClient(address, "a narrow token")
+    try:
+        with pytest.raises(ShipoffError, match="no more"):
+            [line async for line in client.stub(LogsStub).Read(logs.ReadRequest())]
+        with pytest.raises(ShipoffError, match="SERVICE_TOKEN_INVALID"):
+            await client.stub(AuthStub).CheckToken(auth.CheckTokenRequest(token="x"))
+    finally:
+        await client.close()

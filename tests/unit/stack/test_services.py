@@ -42,6 +42,12 @@ def test_the_router_gets_neither_the_service_token_nor_the_key_of_env_vars(plan:
     assert "env-key" not in text
 
 
+def test_the_router_holds_a_token_that_only_logsink_knows(plan: Plan) -> None:
+    holders = {name for name in MODULES if plan.requests_token in str(plan.environment(name))}
+    assert holders == {"router", "logsink"}
+    assert plan.environment("router")["SHIPOFF_LOGSINK_ADDRESS"] == f"127.0.0.1:{plan.ports['logsink']}"
+
+
 def test_only_those_that_read_objects_hold_the_store_s_secret(plan: Plan) -> None:
     holders = {name for name in MODULES if "s3-secret" in str(plan.environment(name))}
     assert holders == {"orchestrator", "router"}

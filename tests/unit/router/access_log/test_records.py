@@ -29,8 +29,8 @@ def test_a_record_comes_through_to_the_supervisor() -> None:
         served=Served("prj_1", "production", "rel_1", "ins_1", "app"),
         at_us=1_700_000_000_000_000,
         id="0123456789abcdef",
-        trace="0af7651916cd43dd8448eb211c80319c",
-        ip="192.0.2.1",
+        trace_id="0af7651916cd43dd8448eb211c80319c",
+        client_ip="192.0.2.1",
         method="GET",
         host="app.test",
         target="/a?b=c",
@@ -98,7 +98,7 @@ def test_requests_that_differ_share_a_frame() -> None:
     assert (one.whole, one.status, one.first_us, one.body_us) == (False, 0, 10_000, 0)
     assert (two.served.kind, two.status) == ("tunnel", 101)
     assert three.served == Served("", "", "", "", "app")
-    assert (four.error, four.status, four.ip, four.at_us) == ("BAD_REQUEST", 400, "192.0.2.9", 5_000_000)
+    assert (four.error, four.status, four.client_ip, four.at_us) == ("BAD_REQUEST", 400, "192.0.2.9", 5_000_000)
     assert len(lines(noted(lost).take(1), 0.0).splitlines()) == 1
 
 
