@@ -16,7 +16,7 @@ cdef class Answering:
     cdef public bytes out
     cdef public list held
     cdef object _buffer
-    cdef int _holds
+    cdef public int _holds
     cdef bint _lingering
     cdef bint _turning
     cdef bint _half
