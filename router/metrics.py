@@ -39,6 +39,14 @@ COUNTERS: Final = {
     "sent_bytes": "bytes of answer bodies",
     "static_hits": "static files served from memory",
     "static_misses": "static files read from the object store",
+    "cache_hits": "requests answered from the response cache",
+    "cache_stale": "of these, with an answer past its freshness",
+    "cache_misses": "requests for which the response cache asked the app",
+    "cache_revalidated": "stored answers that the app confirmed",
+    "cache_coalesced": "requests that were answered by what another had asked for",
+    "cache_passed": "requests of routes with a cache that it leaves alone",
+    "cache_stored": "answers put into the response cache",
+    "cache_evicted": "answers that left it for others",
     "resyncs": "whole tables read from Redis",
     "events": "events applied to the table",
     "poisoned": "events or records that could not be understood",
@@ -56,6 +64,8 @@ GAUGES: Final = {
     "upstreams_open": "connections to apps, pooled ones included",
     "endpoints_aside": "endpoints set aside now",
     "waiting": "requests that wait for an instance",
+    "cache_bytes": "bytes that the response cache holds in memory, about",
+    "cache_objects": "answers that it holds there",
     "table_version": "version of the route table served",
     "table_hosts": "hosts in the route table",
     "table_frozen": "1 while the bus is gone and the table stands still",
@@ -141,6 +151,14 @@ class Metrics:
     sent_bytes: int
     static_hits: int
     static_misses: int
+    cache_hits: int
+    cache_stale: int
+    cache_misses: int
+    cache_revalidated: int
+    cache_coalesced: int
+    cache_passed: int
+    cache_stored: int
+    cache_evicted: int
     resyncs: int
     events: int
     poisoned: int

@@ -73,6 +73,10 @@ class RouterSettings(Settings):
         drain_s: requests and tunnels get this long to end after SIGTERM.
         small_object: bytes up to which a static file is kept in memory.
         cache_bytes: memory for static files per worker.
+        cache_memory: bytes of the response cache in memory, per worker; 0 keeps nothing.
+        cache_object: bytes of a body up to which an answer is kept.
+        cache_wait_s: requests wait this long for an answer that another one has asked for, then ask themselves.
+        cache_waiters: requests that wait for one answer at most.
     """
 
     listen: str = "127.0.0.1:8080"
@@ -130,6 +134,10 @@ class RouterSettings(Settings):
     drain_s: float = Field(20, ge=0)
     small_object: int = Field(262_144, ge=0)
     cache_bytes: int = Field(33_554_432, ge=0)
+    cache_memory: int = Field(67_108_864, ge=0)
+    cache_object: int = Field(8_388_608, ge=0)
+    cache_wait_s: float = Field(10, gt=0)
+    cache_waiters: int = Field(1000, ge=0)
     log_level: str = "INFO"
     owner_pid: int = 0
 

@@ -13,10 +13,13 @@ import time
 from pathlib import Path
 from typing import Final
 
+from kernel.errors import ShipoffError
 from kernel.service import end_with
 from kernel.tasks import spawn, stop
 from router import control
 from router.access_log.outlet import FileSink, Outlet, Sink, SocketSink
+from router.edge.caching.purging import groups
+from router.edge.caching.responses import ResponseCache
 from router.edge.context import TICK_S, Edge
 from router.edge.poller import Listener
 from router.edge.server import Client
@@ -70,6 +73,7 @@ class Worker:
                 self._snapshot = Snapshot(self._edge, path, writes=slot == 0)
             self._feed = Feed(self._edge, settings.redis_url, self._id, self._snapshot, replaces)
             self._wakes = Wakes(self._edge, settings.redis_url, self._id)
+        self._edge.responses = ResponseCache(self._edge) if settings.cache_memory else None
         if settings.s3_endpoint:
             self._edge.static = StaticSites(self._edge)
         self._door = control.ControlServer(
@@ -189,6 +193,8 @@ class Worker:
                 return self._status(), None
             case "lookup":
                 return self._look_up(str(question.get("host", "")), str(question.get("path", "/"))), None
+            case "purge":
+                return self._purge(question), None
             case "connections":
                 return self._connections(), None
         return {"error": "unknown question"}, None
@@ -219,6 +225,14 @@ class Worker:
             "endpoints": [endpoint.describe(self._edge.now) for endpoint in (release.endpoints if release else ())],
             "waiting": len(lane.queue) if lane else 0,
         }
+
+    def _purge(self, question: control.Json) -> control.Json:
+        try:
+            found = groups(question, self._edge.table)
+        except ShipoffError as error:
+            return {"error": error.code, "detail": error.detail}
+        responses = self._edge.responses
+        return {"purged": sum(responses.purge(group) for group in found) if responses is not None else 0}
 
     def _connections(self) -> control.Json:
         clients = list(self._edge.clients)

@@ -94,6 +94,9 @@ UPSTREAM_TIMEOUT = define(
     retryable=True,
     hint="the app did not answer in time; see its logs",
 )
+NOT_CACHED = define(
+    "NOT_CACHED", source="client", status=504, retryable=True, hint="ask again without Cache-Control: only-if-cached"
+)
 
 FILES_UNAVAILABLE = define("FILES_UNAVAILABLE", status=503, retryable=True, hint=RETRY)
 FILE_MISSING = define("FILE_MISSING", status=502, hint="deploy the site again; this release has lost a file")

@@ -10,6 +10,7 @@ import math
 import re
 from typing import Final
 
+from router.core.caching.rule import CacheRule
 from router.core.edits import Edit, read_edit
 from router.core.health import Health
 from router.core.passwords import Users
@@ -141,6 +142,7 @@ class Policy:
     __slots__ = (
         "allow",
         "auth",
+        "cache",
         "deny",
         "health",
         "hold",
@@ -173,6 +175,7 @@ class Policy:
         self.max_body = reader.whole("max_body", -1, 0, 2**53)
         self.timeouts: Timeouts | None = reader.inside("timeouts", Timeouts)
         self.split: Split | None = reader.inside("canary", read_split)
+        self.cache: CacheRule | None = reader.inside("cache", CacheRule)
         self.lanes: Lanes | None = reader.inside("concurrency", Lanes)
         self.health: Health | None = reader.inside("health", Health)
         self.hold: Hold | None = reader.inside("hold", Hold)

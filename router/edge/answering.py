@@ -10,7 +10,7 @@ import asyncio
 import socket
 import struct
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from kernel.errors import ErrorKind
 from router.core import timing
@@ -20,8 +20,21 @@ from router.edge import policing
 from router.edge.context import Edge
 from router.edge.pages import render
 
-if TYPE_CHECKING:
-    from router.edge.upstream import Upstream
+
+class Source(Protocol):
+    """Where a client's answer comes from: an upstream connection, or what the cache puts in its place."""
+
+    def pause(self) -> None:
+        """The client does not read."""
+
+    def resume(self) -> None:
+        """The client reads again."""
+
+    def write(self, data: bytes) -> None:
+        """More of the request's body."""
+
+    def drop(self) -> None:
+        """The client has no more use for it."""
 
 
 class Waits(Protocol):
@@ -110,7 +123,7 @@ class Answering:
         self.edge = edge
         self.limits: Waits = edge.settings
         self.request: Request | None = None
-        self.upstream: Upstream | None = None
+        self.upstream: Source | None = None
         self.deadline = 0.0
         self.keep = True
         self.write_paused = False

@@ -13,6 +13,7 @@ cdef class Edge:
     cdef public object access_log
     cdef public object guard
     cdef public object static
+    cdef public object responses
     cdef public set clients
     cdef public set tunnels
     cdef public set pools

@@ -23,6 +23,7 @@ from router.metrics import Metrics
 from router.settings import RouterSettings
 
 if TYPE_CHECKING:
+    from router.edge.caching.responses import ResponseCache
     from router.edge.doorway import Doorway
     from router.edge.server import Client
     from router.edge.static import StaticSites
@@ -42,6 +43,7 @@ class Edge:
         draining: no new work: answers carry `Connection: close`.
         date: the Date header line of this second.
         timed: answers carry Server-Timing.
+        responses: the response cache; None in a worker that has none.
         guard: what the rules of routes count and remember.
         prober: looks after endpoints that are set aside.
         upstreams: connections to apps, those that are being made included.
@@ -63,6 +65,7 @@ class Edge:
         self.prober = Prober(self)
         self.upstreams = 0
         self.wake: Callable[[str, int], None] = lambda release, version: None
+        self.responses: ResponseCache | None = None
         self.static: StaticSites | None = None
         self.clients: set[Client] = set()
         self.tunnels: set[Tunnel] = set()
@@ -126,6 +129,8 @@ class Edge:
             self.date = b"Date: " + formatdate(second, usegmt=True).encode() + b"\r\n"
         for client in [c for c in self.clients if 0 < c.deadline < now]:
             client.expire()
+        if self.responses is not None:
+            self.responses.tick(now)
         for tunnel in [t for t in self.tunnels if t.deadline < now]:
             tunnel.close()
         for doorway in [d for d in self.doorways if d.deadline < now]:
@@ -198,5 +203,6 @@ class Edge:
             "table_frozen": int(frozen),
             "table_age_seconds": age,
             "table_resync_seconds": self.metrics.resync_s,
+            **(self.responses.gauges() if self.responses is not None else {}),
             "loop_lag_seconds": max(self._late, self._late_before),
         }

@@ -35,6 +35,8 @@ def attempt(client: Client, request: Request, route: Route) -> None:
         return
     policy = route.policy
     release = edge.table.release_for(route) if policy is None else policing.release_for(client, request, route)
+    if policy is not None and policy.cache is not None and policing.from_cache(client, request, route, release):
+        return
     if release is None or not release.endpoints or release.state == SLEEPING:
         hold.hold(client, request, route, release)
         return

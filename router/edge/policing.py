@@ -36,6 +36,7 @@ from router.core.target import path_of
 if TYPE_CHECKING:
     from router.core.balance import Endpoint
     from router.edge.answering import Answering, Waits
+    from router.edge.caching.passing import Passing, Untouched
     from router.edge.server import Client
 
 _MOST_CHECKING: Final = 32
@@ -52,11 +53,12 @@ class Ruled:
         lanes: the limit that it obeys, or None.
         lane, endpoint: the release and instance whose room it takes (edge/lanes.py).
         until: when it has waited long enough there, on the worker's clock; 0.0 before its first wait.
+        cached: what the cache has to do with its answer (edge/caching/); None before it was asked.
         called: it was called out of the queue.
         waits: it stands in the queue, or was refused there.
     """
 
-    __slots__ = ("called", "endpoint", "extra", "lane", "lanes", "policy", "release", "until", "waits")
+    __slots__ = ("cached", "called", "endpoint", "extra", "lane", "lanes", "policy", "release", "until", "waits")
 
     policy: Policy
     lanes: Lanes | None
@@ -68,6 +70,7 @@ class Ruled:
         self.lane = ""
         self.endpoint: Endpoint | None = None
         self.until = 0.0
+        self.cached: Passing | Untouched | None = None
         self.called = False
         self.waits = False
 
@@ -125,6 +128,10 @@ def outgrown(client: Client, request: Request) -> bool:
 def answer_lines(request: Request, lines: bytes) -> bytes:
     """The header lines of an answer as the rules want them."""
     ruled: Ruled = request.ruled
+    if ruled.cached is not None:
+        lines = ruled.cached.answer_lines(request, lines)
+        if ruled.cached.is_own:
+            return lines
     if ruled.policy.response_edit is not None:
         lines = ruled.policy.response_edit.apply(lines)
     return lines + ruled.extra
@@ -144,6 +151,14 @@ def release_for(client: Client, request: Request, route: Route) -> Release | Non
         if tell and first:
             ruled.extra += split.set_cookie(ruled.release, client.peer.client_scheme(head) == "https")
     return table.releases.get(ruled.release)
+
+
+def from_cache(client: Client, request: Request, route: Route, release: Release | None) -> bool:
+    """Whether the response cache answers the request, now or later."""
+    responses = client.edge.responses
+    if responses is None or release is None or request.ruled.cached is not None:
+        return False
+    return responses.handle(client, request, route, release.id)
 
 
 def ended(client: Answering, request: Request) -> None:

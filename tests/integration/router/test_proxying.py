@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from router.edge.upstream import Upstream
 from tests.integration.router.wire import InProcess, Origin, endpoints, read_message, route
 
 MakeRouter = Callable[..., Awaitable[InProcess]]
@@ -322,7 +323,7 @@ async def test_an_origin_that_does_not_read_stops_the_client(router: InProcess, 
             sent += 65536
     assert sent < 50_000_000
     (client,) = router.edge.clients
-    assert client.upstream is not None
+    assert isinstance(client.upstream, Upstream)
     assert client.upstream.transport.get_write_buffer_size() < 1_000_000
     writer.transport.abort()
 

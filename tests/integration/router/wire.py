@@ -16,6 +16,7 @@ from typing import Any
 
 from kernel.tasks import spawn, stop
 from router.core.records import EndpointsRecord, Route
+from router.edge.caching.responses import ResponseCache
 from router.edge.certificate_store import CertificateStore
 from router.edge.context import TICK_S, Edge
 from router.edge.doorway import visitors
@@ -154,6 +155,7 @@ class InProcess:
 
     def __init__(self, **settings: Any) -> None:
         self.edge = Edge(RouterSettings(**settings))
+        self.edge.responses = ResponseCache(self.edge)
         self.port = 0
         self.tls_port = 0
         self.certificates: CertificateStore

@@ -1,0 +1,106 @@
+"""What a request says to a cache: its directives, its conditions, its range, and who it is from."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from router.core.caching.directives import ABSENT, Directives
+from router.core.caching.rule import CacheRule
+from router.core.head import RequestHead
+
+_LOOK: Final = re.compile(
+    rb"(?i)\n(cache-control|pragma|range|if-range|if-none-match|if-modified-since|if-match|if-unmodified-since"
+    rb"|authorization|cookie):[ \t]*([^\r\n]*)"
+).findall
+_CONDITIONS: Final = re.compile(rb"(?im)^(?:range|if-range|if-none-match|if-modified-since):[^\r\n]*\r\n")
+
+
+class Asked:
+    """A request as a cache sees it.
+
+    Attributes:
+        directives: those that count; None where none do.
+        none_match, modified_since, range, if_range: the fields' values, b"" when absent.
+        authorized, cookie: it has an Authorization, a Cookie.
+        bypass: why it can be neither answered from the store nor fill it, b"" when it can.
+    """
+
+    __slots__ = (
+        "authorized",
+        "bypass",
+        "cookie",
+        "directives",
+        "if_range",
+        "modified_since",
+        "none_match",
+        "range",
+    )
+
+    def __init__(self) -> None:
+        self.directives: Directives | None = None
+        self.none_match = self.modified_since = self.range = self.if_range = self.bypass = b""
+        self.authorized = self.cookie = False
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the client has a copy or wants a part."""
+        return bool(self.none_match or self.modified_since or self.range)
+
+
+_PLAIN: Final = Asked()
+
+
+def read_asked(head: RequestHead, rule: CacheRule) -> Asked:
+    """Looks at a GET or HEAD request."""
+    found = _LOOK(head.lines)
+    if not found and head.length == 0 and not head.upgrade:
+        return _PLAIN
+    asked = Asked()
+    values: dict[bytes, bytes] = {}
+    for name, value in found:
+        low = name.lower()
+        values[low] = values[low] + b", " + value.rstrip(b" \t") if low in values else value.rstrip(b" \t")
+    asked.none_match = values.get(b"if-none-match", b"")
+    # Where both are given, the date does not count (RFC 9110, section 13.1.3).
+    asked.modified_since = b"" if asked.none_match else values.get(b"if-modified-since", b"")
+    asked.range = values.get(b"range", b"") if head.method == b"GET" else b""
+    asked.if_range = values.get(b"if-range", b"")
+    asked.authorized = b"authorization" in values
+    asked.cookie = b"cookie" in values
+    if rule.client_directives:
+        asked.directives = _directives(values)
+    asked.bypass = _bypass(head, asked, values, rule)
+    return asked
+
+
+def unconditional(lines: bytes) -> bytes:
+    """The request's head without the conditions and ranges that the cache answers itself."""
+    return _CONDITIONS.sub(b"", lines)
+
+
+def _directives(values: dict[bytes, bytes]) -> Directives | None:
+    if b"cache-control" in values:
+        return Directives(values[b"cache-control"])
+    if b"pragma" in values and b"no-cache" in values[b"pragma"].lower():  # RFC 9111, section 5.4
+        directives = Directives()
+        directives.no_cache = True
+        return directives
+    return None
+
+
+def _bypass(head: RequestHead, asked: Asked, values: dict[bytes, bytes], rule: CacheRule) -> bytes:
+    if head.length != 0 or head.upgrade:
+        return b"request"
+    if b"if-match" in values or b"if-unmodified-since" in values:  # the origin's to judge (section 4.3.2)
+        return b"request"
+    if asked.authorized and not rule.authorization:
+        return b"bypass"
+    if asked.directives is not None and asked.directives.no_store:
+        return b"request"
+    return b""
+
+
+def seconds_or(value: int, default: float) -> float:
+    """A directive's seconds, or a default where it is absent."""
+    return default if value == ABSENT else value
