@@ -32,6 +32,14 @@ cdef class Metrics:
     cdef public long long sent_bytes
     cdef public long long static_hits
     cdef public long long static_misses
+    cdef public long long cache_hits
+    cdef public long long cache_stale
+    cdef public long long cache_misses
+    cdef public long long cache_revalidated
+    cdef public long long cache_coalesced
+    cdef public long long cache_passed
+    cdef public long long cache_stored
+    cdef public long long cache_evicted
     cdef public long long resyncs
     cdef public long long events
     cdef public long long poisoned

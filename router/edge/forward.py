@@ -22,6 +22,7 @@ from router.edge.dial import dial
 from router.edge.upstream import Upstream, take
 
 if TYPE_CHECKING:
+    from router.core.table import Release
     from router.edge.server import Client
 
 _MOST_KEPT: Final = 65536
@@ -56,10 +57,7 @@ def attempt(client: Client, request: Request, route: Route) -> None:
         edge.guard.lanes.wait(client, request, release)
         return
     if not request.attempts:
-        if request.phase:  # it has waited for something
-            request.queued = perf_counter() - request.started
-        client.out = _head(client, request) + client.out
-        release.budget.requests += 1
+        _prepare(client, request, release)
     request.attempts += 1
     request.endpoint = endpoint
     request.release = release.id
@@ -88,6 +86,14 @@ def send(client: Client, request: Request, upstream: Upstream) -> None:
     client.upstream = upstream
     upstream.begin(client, request)
     upstream.write(out)
+
+
+def _prepare(client: Client, request: Request, release: Release) -> None:
+    """What is done once, before the first attempt."""
+    if request.phase:  # it has waited for something
+        request.queued = perf_counter() - request.started
+    client.out = _head(client, request) + client.out
+    release.budget.requests += 1
 
 
 def _head(client: Client, request: Request) -> bytes:

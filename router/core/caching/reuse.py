@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from router.core.caching.asked import Asked
 from router.core.caching.directives import ABSENT
 from router.core.caching.stored import Stored
@@ -29,7 +27,7 @@ def judge(stored: Stored, asked: Asked, now: float) -> int:
     if left > 0:
         return FRESH
     if not stored.never_stale:
-        if -left <= stored.stale_while_revalidate:
+        if -left < stored.stale_while_revalidate:
             return BACKGROUND
         if not stored.bound and asked.directives is not None and -left <= asked.directives.max_stale:
             return STALE
@@ -56,11 +54,3 @@ def _is_content(stored: Stored, asked: Asked, now: float, left: float) -> bool:
     if directives.max_age != ABSENT and now - stored.born > directives.max_age:
         return False
     return directives.min_fresh == ABSENT or left >= directives.min_fresh
-
-
-_NAMES: Final = (b"hit", b"hit", b"hit", b"fwd=stale", b"fwd=bypass")
-
-
-def cache_status(judged: int) -> bytes:
-    """How RFC 9211 calls it."""
-    return _NAMES[judged]
