@@ -12,20 +12,22 @@ import asyncio
 import copy
 import time
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from kernel.errors import ErrorKind
 from router.core.body import CHUNKED, Chunked
-from router.core.caching.asked import Asked, unconditional
+from router.core.caching.asked import unconditional
 from router.core.caching.reuse import may_serve_after_error
 from router.core.caching.stored import Answer, Stored, freshened
 from router.core.errors import UPSTREAM_INVALID, Refused
 from router.core.head import read_response
-from router.core.records import DYNAMIC, Route
+from router.core.records import DYNAMIC
 from router.core.request import ANSWER, DONE, LOCAL, Request
 from router.edge import forward, policing
 from router.edge.caching.passing import Passing, Untouched
 from router.edge.caching.reader import NOTE, Reader
+from router.edge.caching.sink import Sink
+from router.edge.caching.wanted import Wanted
 from router.edge.server import Client
 
 if TYPE_CHECKING:
@@ -35,48 +37,6 @@ _ERRORS: Final = frozenset((500, 502, 503, 504))  # RFC 5861, section 4
 _UNTOUCHED: Final = Untouched()
 # ASKING: no head yet. FILLING: the answer is collected. RELAYING: it goes to one reader. OVER: nothing more comes.
 ASKING, FILLING, RELAYING, OVER = range(4)
-
-
-class Wanted:
-    """What a fetch is for.
-
-    Attributes:
-        primary, key, url: as in core/caching/keys.py; the key without Vary where that is not known yet.
-        groups: what its answer can be purged by, but for tags.
-        stored: the answer that is asked about, None for a new one.
-        forwarded: why it goes to the app, as RFC 9211 calls it.
-    """
-
-    __slots__ = ("asked", "forwarded", "groups", "key", "primary", "release", "route", "rule", "stored", "url")
-
-    def __init__(self, route: Route, release: str, asked: Asked, url: bytes, primary: bytes, key: bytes) -> None:
-        self.route = route
-        self.rule: Any = route.policy.cache if route.policy is not None else None
-        self.release = release
-        self.asked = asked
-        self.url = url
-        self.primary = primary
-        self.key = key
-        self.groups: tuple[bytes, ...] = ()
-        self.stored: Stored | None = None
-        self.forwarded = b"fwd=uri-miss"
-
-
-class Sink:
-    """Where the app's side writes: a transport as far as that side knows."""
-
-    __slots__ = ("_fetch",)
-
-    def __init__(self, fetch: Fetch) -> None:
-        self._fetch = fetch
-
-    def write(self, data: bytes) -> None:
-        """Takes bytes of the answer."""
-        self._fetch.take(data)
-
-    def is_closing(self) -> bool:
-        """Never before its fetch ends."""
-        return False
 
 
 class Fetch(Client):
@@ -128,7 +88,7 @@ class Fetch(Client):
         self._length = 0
         self._chunked: Chunked | None = None
         head = copy.copy(request.head)
-        head.lines = unconditional(head.lines) + _conditions(wanted.stored)
+        head.lines = unconditional(head.lines) + wanted.conditions()
         head.method, head.minor, head.keep = b"GET", 1, True
         inner = Request(head, request.id, perf_counter())
         inner.ruled = policing.Ruled(wanted.route.policy)  # type: ignore[arg-type]
@@ -423,11 +383,3 @@ class Fetch(Client):
         # The app's side may be in the middle of a call to here.
         asyncio.get_running_loop().call_soon(self._let_go)
         return readers
-
-
-def _conditions(stored: Stored | None) -> bytes:
-    """The header lines that ask whether a stored answer is current (RFC 9111, section 4.3.1)."""
-    if stored is None:
-        return b""
-    lines = b"If-None-Match: " + stored.etag + b"\r\n" if stored.etag else b""
-    return lines + (b"If-Modified-Since: " + stored.modified + b"\r\n" if stored.modified else b"")

@@ -22,9 +22,10 @@ from router.core.host import canonical
 from router.core.records import Route
 from router.core.request import CACHE, Request
 from router.edge.caching.deliver import give
-from router.edge.caching.fetch import Fetch, Wanted
+from router.edge.caching.fetch import Fetch
 from router.edge.caching.passing import Passing
 from router.edge.caching.reader import NOTE, Reader
+from router.edge.caching.wanted import Wanted
 
 if TYPE_CHECKING:
     from router.edge.context import Edge

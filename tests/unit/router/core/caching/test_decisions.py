@@ -41,7 +41,7 @@ def answer(*lines: str, status: int = 200, to: Asked | None = None, **options: o
 
 
 def stored(*lines: str, status: int = 200, **options: object) -> Stored:
-    return Stored(b"key", answer(*lines, status=status, **options), rule(**options), b"0123456789", 10)
+    return Stored(b"key", answer(*lines, status=status), rule(**options), b"0123456789", 10)
 
 
 CONTROL = "Cache-Control: "

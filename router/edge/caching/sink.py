@@ -1,0 +1,25 @@
+"""The end of the app's side of a fetch: has of a transport what that side uses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from router.edge.caching.fetch import Fetch
+
+
+class Sink:
+    """Where the app's side writes: a transport as far as that side knows."""
+
+    __slots__ = ("_fetch",)
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+
+    def write(self, data: bytes) -> None:
+        """Takes bytes of the answer."""
+        self._fetch.take(data)
+
+    def is_closing(self) -> bool:
+        """Never before its fetch ends."""
+        return False
