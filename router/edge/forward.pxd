@@ -10,5 +10,7 @@ from router.edge.upstream cimport Upstream, take
 @cython.locals(edge=Edge, endpoint=Endpoint, upstream=Upstream)
 cpdef attempt(Answering client, Request request, route)
 cpdef send(Answering client, Request request, Upstream upstream)
+@cython.locals(edge=Edge, endpoint=Endpoint)
+cdef Endpoint _pick(Answering client, Request request, release)
 cdef _prepare(Answering client, Request request, release)
 cdef bytes _head(Answering client, Request request)

@@ -22,7 +22,7 @@ from router.edge.dial import dial
 from router.edge.upstream import Upstream, take
 
 if TYPE_CHECKING:
-    from router.core.table import Release
+    from router.core.releases import Release
     from router.edge.server import Client
 
 _MOST_KEPT: Final = 65536
@@ -41,16 +41,8 @@ def attempt(client: Client, request: Request, route: Route) -> None:
     if release is None or not release.endpoints or release.state == SLEEPING:
         hold.hold(client, request, route, release)
         return
-    ruled = request.ruled
-    if ruled is None or ruled.lanes is None:
-        endpoint = pick(release.endpoints, edge.now, request.tried)
-    else:
-        endpoint = edge.guard.lanes.pick(client, request, release)
-        if endpoint is None and ruled.waits:
-            return
+    endpoint = _pick(client, request, release)
     if endpoint is None:
-        failure = request.failure or Refused(UPSTREAM_REFUSED, "no instance of the app accepts connections")
-        client.refuse(failure.kind, failure.detail)
         return
     upstream = take(edge, endpoint, careful=request.attempts > 0 or request.head.method != b"GET")
     if upstream is None and not edge.has_room(endpoint):
@@ -69,6 +61,21 @@ def attempt(client: Client, request: Request, route: Route) -> None:
     client.deadline = 0.0  # the dial has its own
     edge.opened(endpoint)
     _ = spawn(_dial(client, request, endpoint), "router.dial")
+
+
+def _pick(client: Client, request: Request, release: Release) -> Endpoint | None:
+    """An instance with room; None when the request waits for one, or was refused."""
+    edge, ruled = client.edge, request.ruled
+    if ruled is None or ruled.lanes is None:
+        endpoint = pick(release.endpoints, edge.now, request.tried)
+    else:
+        endpoint = edge.guard.lanes.pick(client, request, release)
+        if endpoint is None and ruled.waits:
+            return None
+    if endpoint is None:
+        failure = request.failure or Refused(UPSTREAM_REFUSED, "no instance of the app accepts connections")
+        client.refuse(failure.kind, failure.detail)
+    return endpoint
 
 
 def send(client: Client, request: Request, upstream: Upstream) -> None:

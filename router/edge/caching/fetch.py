@@ -21,7 +21,6 @@ from router.core.caching.reuse import may_serve_after_error
 from router.core.caching.stored import Answer, Stored, freshened
 from router.core.errors import UPSTREAM_INVALID, Refused
 from router.core.head import read_response
-from router.core.records import DYNAMIC
 from router.core.request import ANSWER, DONE, LOCAL, Request
 from router.edge import forward, policing
 from router.edge.caching.passing import Passing, Untouched
@@ -106,13 +105,9 @@ class Fetch(Client):
     def dispatch(self, request: Request) -> None:
         """Sends it again; a route that has changed since may answer, but not for the key of before."""
         route = self.edge.table.find(request.head.host, request.head.target)
-        request.route = route
-        if route is not self.wanted.route:
+        if route is None or route.version != self.wanted.route.version:
             self.may_keep = False
-        if route is not None and route.kind == DYNAMIC:
-            forward.attempt(self, request, route)
-        else:
-            super().dispatch(request)
+        super().dispatch(request)
 
     # --- readers -----------------------------------------------------------------------------------------------------
 

@@ -77,7 +77,6 @@ async def router(make_router: Callable[..., Awaitable[InProcess]], origin: Origi
 
 
 @pytest.fixture
-<<<<<<< HEAD
 def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path / "ca")
 
@@ -98,12 +97,14 @@ async def tls(make_router: Callable[..., Awaitable[InProcess]], origin: Origin, 
     for host in ("app.test", "a.wild.test", "other.test"):
         made.put(route(host))
     made.put(endpoints("rel_1", origin.address))
-=======
+    return made
+
+
+@pytest.fixture
 async def cached(make_router: Callable[..., Awaitable[InProcess]], origin: Origin) -> InProcess:
     """A router whose host `app.test` has a cache in front of `origin`."""
     made = await make_router(cache_memory=2_000_000, cache_object=1_000_000)
     made.put(route("app.test", project="prj_1", rules={"cache": {}}), endpoints("rel_1", origin.address))
->>>>>>> eb4dd82 (router: the cache's tests share their words, its fetch is three files)
     return made
 
 
