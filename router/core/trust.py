@@ -136,9 +136,12 @@ class Peer:
     def lines(self, head: RequestHead) -> bytes:
         """The header lines to add to a request; the last one awaits the request id."""
         if head.plain or not self.trusted:
-            return self._plain
-        chain = ", ".join(self._hops(head)).encode()
-        return self._lines(chain, self.client_scheme(head).encode(), self._believed)
+            lines = self._plain
+        else:
+            chain = ", ".join(self._hops(head)).encode()
+            lines = self._lines(chain, self.client_scheme(head).encode(), self._believed)
+        # Via names the version that the request came with (RFC 9110, section 7.6.3).
+        return lines if head.minor else lines.replace(b"\r\nVia: 1.1 ", b"\r\nVia: 1.0 ")
 
     def _hops(self, head: RequestHead) -> list[str]:
         """The addresses from the client to this peer."""

@@ -20,6 +20,7 @@ cdef class Answering:
     cdef bint _lingering
     cdef bint _turning
     cdef bint _half
+    cdef Py_ssize_t _unsent
     cdef object _drained
     cdef object __weakref__
     cdef dict __dict__

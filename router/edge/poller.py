@@ -144,7 +144,12 @@ class Listener:
                 self._rest(str(error))
                 return
             sock.setblocking(False)
-            Stream(self._poller, sock, self._factory(), name)
+            try:
+                Stream(self._poller, sock, self._factory(), name)
+            except OSError as error:  # no room in the epoll set: this one is lost, and the listener must not be
+                sock.close()
+                self._rest(str(error))
+                return
 
     def _rest(self, why: str) -> None:
         """Those who wait in the backlog wait a little longer."""

@@ -320,5 +320,6 @@ class Client(Answering):
             "phase": NAMES[request.phase] if request else "IDLE",
             "host": request.head.host.decode("latin-1") if request else "",
             "target": request.head.target.decode("latin-1") if request else "",
+            "reads": not self._holds,
             "expires_in_s": round(self.deadline - self.edge.now, 2) if self.deadline else None,
         }
