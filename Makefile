@@ -1,8 +1,8 @@
-# make setup | up | test | check | fmt | proto | lock | bench | clean; ARGS="…" passes options through.
+# make setup | up | test | check | fmt | proto | lock | bench | bench-router | clean; ARGS="…" passes options through.
 SHELL := /bin/sh
 PY := .venv/bin/python
 
-.PHONY: setup up test check fmt proto lock bench clean
+.PHONY: setup up test check fmt proto lock bench bench-router clean
 
 setup:  ## .venv with everything, from requirements.txt; nothing to do when nothing changed
 	@./stack/setup.sh
@@ -34,8 +34,11 @@ lock: setup  ## pins for all platforms, with hashes and without the address of a
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	    --no-emit-index-url pyproject.toml --extra stack --extra compiled --group dev -o requirements.txt
 
-bench: setup  ## make bench ARGS="router --quick"
+bench: setup  ## make bench ARGS="push_to_live --quick"
 	@$(PY) -m bench.$(ARGS)
+
+bench-router: setup  ## our router beside nginx, HAProxy, Envoy, Traefik, Caddy: make bench-router ARGS="--quick --json FILE"
+	@$(PY) -m bench.router_overhead $(ARGS)
 
 clean:  ## everything that setup and the tools made; state directories are the operator's
 	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

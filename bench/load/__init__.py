@@ -1,0 +1,1 @@
+"""How an installation behaves under load that does not wait for it."""
