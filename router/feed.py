@@ -171,6 +171,7 @@ class Feed:
                 self._letters.append(Poison(entry, raw, str(error)))
             if pace.due():
                 await pace.rest()
+        edge.changed()
         if bad := self._letters[poisoned:]:
             log.error("skipped %d events of the stream, first %s: %s", len(bad), bad[0].entry.decode(), bad[0].error)
 

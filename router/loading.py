@@ -57,6 +57,7 @@ async def adopt(edge: Edge, table: Table) -> None:
     One at a time: the table must not be replaced before this returns.
     """
     old, edge.table = edge.table, table
+    edge.changed()
     pace = Pace()
     for left in table.succeed(old):
         edge.retire(left)

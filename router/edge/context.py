@@ -176,11 +176,14 @@ class Edge:
             self.guard.lanes.make_room(endpoint)
 
     def retire(self, endpoints: list[Endpoint]) -> None:
-        """The table has changed: closes the idle connections of endpoints that have left; busy ones finish first."""
+        """Closes the idle connections of endpoints that have left the table; busy ones finish first."""
         for endpoint in endpoints:
             self.pools.discard(endpoint)
             for pooled in list(endpoint.idle):
                 pooled.discard()
+
+    def changed(self) -> None:
+        """The table has changed: whoever waits for that goes on."""
         self.guard.lanes.look()
 
     def gauges(self) -> dict[str, float]:

@@ -82,4 +82,4 @@ def _is_full(client: Client, release: str, size: int, most: int) -> bool:
     if lanes.held >= settings.hold_total or lanes.bytes + size > settings.hold_bytes:
         return True
     lane = lanes.lane(release)
-    return lane is not None and lane.held >= (settings.hold_queue if most < 0 else most)
+    return (lane.held if lane is not None else 0) >= (settings.hold_queue if most < 0 else most)

@@ -199,6 +199,7 @@ class InProcess:
                 self.edge.table.put_route(Route(record))
             else:
                 self.edge.retire(self.edge.table.put_release(EndpointsRecord(record)))
+        self.edge.changed()
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A client connection."""
