@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -16,7 +14,7 @@ from kernel.events import WakeRequested, decode
 from kernel.streams import connect
 from kernel.tasks import spawn
 from router.wakes import Wakes
-from tests.integration.router.wire import InProcess, Message, Origin, endpoints, free_port, read_message, route
+from tests.integration.router.wire import InProcess, Message, Origin, endpoints, free_port, read_message, reset, route
 
 MakeRouter = Callable[..., Awaitable[InProcess]]
 MakeOrigin = Callable[..., Awaitable[Origin]]
@@ -198,10 +196,7 @@ async def test_who_goes_away_leaves_the_queue(asleep: InProcess, origin: Origin,
     writer.write(GET % 1)
     waiting = spawn(asleep.ask(GET % 2), "test.ask")
     await until_waiting(asleep, 2)
-    if how == "resets":
-        raw = writer.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
+    reset(writer) if how == "resets" else writer.close()
     await until_waiting(asleep, 1)
     asleep.put(endpoints("rel_1", origin.address))
     assert (await waiting).status == 200
