@@ -55,7 +55,13 @@ def declared() -> dict[str, tuple[ErrorKind, str]]:
 def _modules(package: str) -> list[str]:
     top = importlib.import_module(package)
     names = [module.name for module in pkgutil.walk_packages(top.__path__, f"{package}.")]
-    return [name for name in names if not name.endswith("__main__") and name not in ALONE]
+    return [name for name in names if not name.endswith("__main__") and name not in ALONE and _is_source(name)]
+
+
+def _is_source(name: str) -> bool:
+    """What is there only compiled (router/native.py) declares nothing, and can't be imported beside the Python form."""
+    path = Path(name.replace(".", "/"))
+    return path.is_dir() or path.with_suffix(".py").exists()
 
 
 def _source(name: str) -> str:

@@ -1,13 +1,25 @@
+cimport cython
+
 from router.core.request cimport Request
 
 
+@cython.final
+cdef class Histogram:
+    cdef public list counts
+    cdef public double total
+
+    @cython.locals(at=Py_ssize_t, bound=double)
+    cpdef observe(self, double seconds)
+
+
+@cython.final
 cdef class Metrics:
     cdef public list answers
     cdef public dict errors
-    cdef public object durations
-    cdef public object first_bytes
-    cdef public object queues
-    cdef public object feed_lags
+    cdef public Histogram durations
+    cdef public Histogram first_bytes
+    cdef public Histogram queues
+    cdef public Histogram feed_lags
     cdef public long long accepted
     cdef public long long accept_pauses
     cdef public long long handshakes
@@ -44,6 +56,5 @@ cdef class Metrics:
     cdef public long long events
     cdef public long long poisoned
     cdef public long long log_dropped
-    cdef dict __dict__
 
     cpdef answered(self, Request request, double ended)

@@ -20,7 +20,6 @@ cdef class Endpoint:
     cdef public bint gone
     cdef public dict idle
     cdef object __weakref__
-    cdef dict __dict__
 
 
 cpdef Endpoint pick(endpoints, double now, tried=*)

@@ -16,7 +16,6 @@ cdef class RequestHead:
     cdef public bint plain
     cdef public bint expects
     cdef public bint final
-    cdef dict __dict__
 
     cpdef bytes header(self, bytes name)
 

@@ -1,8 +1,12 @@
+cimport cython
+
 from router.core.balance cimport Endpoint
 from router.core.body cimport Chunked
 from router.core.head cimport RequestHead
 
 
+@cython.final
+@cython.freelist(64)
 cdef class Request:
     cdef Chunked _chunked
     cdef public RequestHead head
@@ -26,7 +30,6 @@ cdef class Request:
     cdef public int kind
     cdef public int phase
     cdef public int status
-    cdef dict __dict__
 
     cpdef move(self, int to)
     cpdef Py_ssize_t take_body(self, bytes data, Py_ssize_t at) except -1

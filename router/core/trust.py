@@ -13,7 +13,6 @@ flag would decide for the app's tracer.
 from __future__ import annotations
 
 import ipaddress
-import os
 from typing import Final
 
 from router.core.certificates import Served
@@ -22,21 +21,6 @@ from router.core.head import RequestHead
 from router.core.ranges import Ranges, plain
 
 _MOST_HOPS: Final = 32
-
-
-class RequestIds:
-    """Makes request ids, 32 hex digits: 16 random ones for this worker, 16 that count."""
-
-    __slots__ = ("_count", "_prefix")
-
-    def __init__(self) -> None:
-        self._prefix: Final = os.urandom(8).hex().encode()
-        self._count = 0
-
-    def next(self) -> bytes:
-        """A new id."""
-        self._count += 1
-        return b"%b%016x" % (self._prefix, self._count)
 
 
 class Trust:
@@ -87,9 +71,10 @@ class Peer:
         trusted: how far its word on the client is kept: NOBODY, CLOUDFLARE or PROXY.
         scheme: http or https, of the connection itself.
         served: what it was served, when the connection is TLS.
+        plain: what `lines` gives for a head that claims nothing.
     """
 
-    __slots__ = ("_believed", "_chain", "_claims", "_plain", "_trust", "ip", "scheme", "served", "trusted")
+    __slots__ = ("_believed", "_chain", "_claims", "_trust", "ip", "plain", "scheme", "served", "trusted")
 
     def __init__(
         self,
@@ -104,7 +89,7 @@ class Peer:
         self.served = served
         self.trusted = trust.of(self.ip, verified) if trust is not None else NOBODY
         self._trust = trust
-        self._plain = self._lines(self.ip.encode() or b"unknown", scheme.encode())
+        self.plain = self._lines(self.ip.encode() or b"unknown", scheme.encode())
         # What was claimed last, the chain of hops that this gave (client first), and Cloudflare's word when it counted.
         self._claims = (b"", b"")
         self._chain = [self.ip]
@@ -136,7 +121,7 @@ class Peer:
     def lines(self, head: RequestHead) -> bytes:
         """The header lines to add to a request; the last one awaits the request id."""
         if head.plain or not self.trusted:
-            lines = self._plain
+            lines = self.plain
         else:
             chain = ", ".join(self._hops(head)).encode()
             lines = self._lines(chain, self.client_scheme(head).encode(), self._believed)

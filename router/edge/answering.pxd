@@ -1,4 +1,5 @@
 from router.core.request cimport Request
+from router.core.waits cimport Waits
 from router.edge.context cimport Edge
 
 
@@ -7,23 +8,23 @@ cdef class Answering:
     cdef public Request request
     cdef public object transport
     cdef public object peer
-    cdef public object limits
+    cdef public Waits limits
     cdef public object upstream
     cdef public object task
     cdef public double deadline
     cdef public bint keep
     cdef public bint write_paused
     cdef public bytes out
+    cdef public bytes added
     cdef public list held
-    cdef object _buffer
+    cdef public object _buffer
+    cdef public object _drained
+    cdef public Py_ssize_t _unsent
     cdef public int _holds
-    cdef bint _lingering
-    cdef bint _turning
-    cdef bint _half
-    cdef Py_ssize_t _unsent
-    cdef object _drained
+    cdef public bint _half
+    cdef public bint _lingering
+    cdef public bint _turning
     cdef object __weakref__
-    cdef dict __dict__
 
     cpdef go_on_reading(self)
     cpdef bytes tail(self, Request request)
@@ -32,3 +33,4 @@ cdef class Answering:
     cpdef go_on(self, int reason)
     cpdef account(self, Request request)
     cpdef break_off(self)
+    cdef bytes _timing(self, Request request)

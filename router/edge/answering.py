@@ -16,6 +16,7 @@ from kernel.errors import ErrorKind
 from router.core import timing
 from router.core.request import ANSWER, DONE, ERROR, LOCAL, Request
 from router.core.trust import Peer
+from router.core.waits import Waits
 from router.edge import policing
 from router.edge.context import Edge
 from router.edge.pages import render
@@ -35,17 +36,6 @@ class Source(Protocol):
 
     def drop(self) -> None:
         """The client has no more use for it."""
-
-
-class Waits(Protocol):
-    """How long a request waits for what, in seconds; as in RouterSettings."""
-
-    @property
-    def answer_s(self) -> float: ...
-    @property
-    def body_s(self) -> float: ...
-    @property
-    def stream_s(self) -> float: ...
 
 
 _LINGER_S: Final = 2.0
@@ -89,6 +79,7 @@ class Answering:
         deadline: when `expire` is called (seconds of the worker's coarse clock); 0 for never.
         keep: the connection goes on after this answer.
         write_paused: the client does not read as fast as we write.
+        added: header lines for the app that are the same for all plain requests of this connection.
         out: head (and first body bytes) for the upstream, kept while the request may be sent again.
         held: body bytes that wait for an upstream connection.
         limits: the waits of this request in seconds: the settings', or what its route's rules make of them.
@@ -102,6 +93,7 @@ class Answering:
         "_lingering",
         "_turning",
         "_unsent",
+        "added",
         "deadline",
         "edge",
         "held",
@@ -121,13 +113,13 @@ class Answering:
 
     def __init__(self, edge: Edge) -> None:
         self.edge = edge
-        self.limits: Waits = edge.settings
+        self.limits: Waits = edge.waits
         self.request: Request | None = None
         self.upstream: Source | None = None
         self.deadline = 0.0
         self.keep = True
         self.write_paused = False
-        self.out = b""
+        self.out = self.added = b""
         self.held: list[bytes] = []
         self.task: asyncio.Task[None] | None = None
         self._buffer: bytes | bytearray = b""
@@ -189,17 +181,15 @@ class Answering:
 
     def tail(self, request: Request) -> bytes:
         """The last header lines of every answer, with the empty line."""
-        lines = b"X-Request-Id: " + request.id + b"\r\n"
-        if self.edge.timed:
-            lines += self._timing(request)
-        if self.keep:
-            if request.head.minor:
-                return lines + b"\r\n"
-            return lines + b"Connection: keep-alive\r\n\r\n"
-        return lines + b"Connection: close\r\n\r\n"
+        end = b"\r\n"
+        if not self.keep:
+            end = b"Connection: close\r\n\r\n"
+        elif not request.head.minor:
+            end = b"Connection: keep-alive\r\n\r\n"
+        times = self._timing(request) if self.edge.timed else b""
+        return b"".join((b"X-Request-Id: ", request.id, b"\r\n", times, end))
 
-    @staticmethod
-    def _timing(request: Request) -> bytes:
+    def _timing(self, request: Request) -> bytes:
         if request.first:
             return timing.proxied(request.first - request.started, request.queued, request.connecting)
         return timing.own(perf_counter() - request.started)
@@ -223,7 +213,7 @@ class Answering:
             else:
                 self._close()
             return
-        self.deadline = edge.now + edge.settings.keep_alive_s
+        self.deadline = edge.now + edge.waits.keep_alive_s
         if self._holds:
             self.go_on(HELD_BODY | HELD_PIPELINE | HELD_UPLOAD)
         if self._buffer:
@@ -264,7 +254,7 @@ class Answering:
 
     def _close(self) -> None:
         """Closes behind what was written, if the client takes it (`_let_drain`)."""
-        self.deadline = self.edge.now + self.edge.settings.stream_s
+        self.deadline = self.edge.now + self.edge.waits.stream_s
         self.transport.close()
 
     def _let_drain(self) -> None:
@@ -272,7 +262,7 @@ class Answering:
         unsent = self.transport.get_write_buffer_size()
         if unsent and unsent != self._unsent:
             self._unsent = unsent
-            self.deadline = self.edge.now + self.edge.settings.stream_s
+            self.deadline = self.edge.now + self.edge.waits.stream_s
         else:
             self.transport.abort()
 

@@ -14,8 +14,9 @@ from router.cloudflare import trust_of
 from router.core.balance import Endpoint
 from router.core.certificates import Certificates
 from router.core.idle import lasted
+from router.core.request_ids import RequestIds
 from router.core.table import Table
-from router.core.trust import RequestIds
+from router.core.waits import Waits
 from router.edge.guard import Guard
 from router.edge.poller import Poller
 from router.edge.probing import Prober
@@ -38,6 +39,7 @@ class Edge:
     """The shared state of a worker.
 
     Attributes:
+        waits: those of the settings, as plain numbers for every request.
         table: the one immutable-by-record table; swapped by assignment.
         now: a coarse monotonic clock in seconds, moved by `tick`; good for deadlines, free to read.
         draining: no new work: answers carry `Connection: close`.
@@ -90,6 +92,7 @@ class Edge:
         """
         self.trust = trust_of(settings)
         self.settings = settings
+        self.waits = _waits(settings)
         self.timed = settings.server_timing
         share = max(
             64, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - _RESERVED) // 4
@@ -209,3 +212,7 @@ class Edge:
             **(self.responses.gauges() if self.responses is not None else {}),
             "loop_lag_seconds": max(self._late, self._late_before),
         }
+
+
+def _waits(settings: RouterSettings) -> Waits:
+    return Waits(settings.answer_s, settings.body_s, settings.stream_s, settings.head_s, settings.keep_alive_s)

@@ -105,10 +105,10 @@ def _prepare(client: Client, request: Request, release: Release) -> None:
 
 def _head(client: Client, request: Request) -> bytes:
     head = request.head
-    added = client.peer.lines(head)
+    added = client.added if head.plain and head.minor else client.peer.lines(head)
     if head.upgrade:
         return head.lines + added + request.id + b"\r\nConnection: upgrade\r\nUpgrade: " + head.upgrade + b"\r\n\r\n"
-    return head.lines + added + request.id + b"\r\n\r\n"
+    return b"".join((head.lines, added, request.id, b"\r\n\r\n"))
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------

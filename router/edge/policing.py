@@ -35,7 +35,7 @@ from router.core.target import path_of
 
 if TYPE_CHECKING:
     from router.core.balance import Endpoint
-    from router.edge.answering import Answering, Waits
+    from router.edge.answering import Answering
     from router.edge.caching.passing import Passing, Untouched
     from router.edge.server import Client
 
@@ -89,17 +89,6 @@ def ruled_of(request: Request) -> Ruled:
         request.ruled = Ruled(NO_RULES)
     ruled: Ruled = request.ruled
     return ruled
-
-
-class _Limits:
-    """The waits of a request whose route has its own."""
-
-    __slots__ = ("answer_s", "body_s", "stream_s")
-
-    def __init__(self, rule: Waits, base: Waits) -> None:
-        self.answer_s = base.answer_s if math.isnan(rule.answer_s) else rule.answer_s
-        self.body_s = base.body_s if math.isnan(rule.body_s) else rule.body_s
-        self.stream_s = base.stream_s if math.isnan(rule.stream_s) else rule.stream_s
 
 
 def admit(client: Client, request: Request, policy: Policy) -> bool:
@@ -163,7 +152,7 @@ def from_cache(client: Client, request: Request, route: Route, release: Release 
 
 def ended(client: Answering, request: Request) -> None:
     """The request is over, in whatever way."""
-    client.limits = client.edge.settings
+    client.limits = client.edge.waits
     if request.ruled.lane:
         client.edge.guard.lanes.leave(request)
 
@@ -285,7 +274,8 @@ def _changes(client: Client, request: Request, policy: Policy) -> bool:
     if policy.request_edit is not None:
         head.lines = policy.request_edit.apply(head.lines)
     if policy.timeouts is not None:
-        client.limits = _Limits(policy.timeouts, client.edge.settings)
+        own = policy.timeouts
+        client.limits = client.edge.waits.overridden(own.answer_s, own.body_s, own.stream_s)
         client.deadline = client.edge.now + client.limits.answer_s
     return True
 

@@ -1,12 +1,19 @@
-from router.core.head cimport RequestHead
+cimport cython
+
+from router.core.head cimport RequestHead, read_request
 from router.core.request cimport Request
 from router.edge.answering cimport Answering
+from router.edge.context cimport Edge
 
 
+@cython.final
 cdef class Client(Answering):
     cpdef data_received(self, bytes data)
+    @cython.locals(edge=Edge, head=RequestHead)
     cpdef dispatch(self, Request request)
     cdef _read_head(self, bytes data)
+    @cython.locals(head=RequestHead)
     cdef _turn(self, bytes data)
+    @cython.locals(edge=Edge, request=Request, end=Py_ssize_t, stop=Py_ssize_t, body=bytes)
     cdef _begin(self, RequestHead head, bytes data)
     cdef _read_body(self, Request request, bytes data)

@@ -57,7 +57,8 @@ class Client(Answering):
         if self.peer is UNMET:
             name = transport.get_extra_info("peername")
             self.peer = Peer(name[0] if isinstance(name, tuple) else "", edge.trust)
-        self.deadline = edge.now + edge.settings.head_s
+        self.added = self.peer.plain
+        self.deadline = edge.now + edge.waits.head_s
         edge.clients.add(self)
         edge.metrics.accepted += 1
 
@@ -138,7 +139,7 @@ class Client(Answering):
         while data and self.request is None and not self._lingering:
             if self.write_paused:  # it does not read the answers that it has: it gets no more of them yet
                 self._buffer = data
-                self.deadline = self.edge.now + self.edge.settings.stream_s
+                self.deadline = self.edge.now + self.edge.waits.stream_s
                 self.hold(HELD_ANSWERS)
                 break
             if data[0] < 33 and (blank := _LEADING(data)):  # RFC 9112, section 2.2
@@ -152,7 +153,7 @@ class Client(Answering):
             if head is None:
                 self._buffer = bytearray(data)
                 if data != b"\r":  # half of a blank line begins nothing
-                    self.deadline = self.edge.now + self.edge.settings.head_s
+                    self.deadline = self.edge.now + self.edge.waits.head_s
                 break
             self._begin(head, data)
             if self.request is None:
@@ -166,7 +167,7 @@ class Client(Answering):
         request = Request(head, head.request_id or edge.ids.next(), perf_counter())
         self.request = request
         edge.in_flight += 1
-        self.deadline = edge.now + edge.settings.answer_s
+        self.deadline = edge.now + edge.waits.answer_s
         body = b""
         end = head.end
         if len(data) > end:

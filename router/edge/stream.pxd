@@ -3,22 +3,22 @@ from router.edge.syscalls cimport Descriptor
 
 cdef class Stream:
     cdef public int fd
-    cdef object _poller
-    cdef object _sock
-    cdef Descriptor _io
-    cdef object _protocol
-    cdef object _name
-    cdef list _out
-    cdef int _mask
-    cdef int _full
-    cdef Py_ssize_t _size
-    cdef Py_ssize_t _waiting
-    cdef bint _choked
-    cdef bint _paused
-    cdef bint _ended
-    cdef bint _half
-    cdef bint _closing
-    cdef bint _lost
+    cdef public object _poller
+    cdef public object _sock
+    cdef public Descriptor _io
+    cdef public object _protocol
+    cdef public object _name
+    cdef public list _out
+    cdef public int _mask
+    cdef public int _full
+    cdef public Py_ssize_t _size
+    cdef public Py_ssize_t _waiting
+    cdef public bint _choked
+    cdef public bint _paused
+    cdef public bint _ended
+    cdef public bint _half
+    cdef public bint _closing
+    cdef public bint _lost
     cdef object __weakref__
 
     cpdef ready(self, int mask)

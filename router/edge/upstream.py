@@ -287,18 +287,17 @@ class Upstream:
             lines = self._frame(client, request, length, lines)
         if request.ruled is not None:
             lines = policing.answer_lines(request, lines)
-        if not head.dated:
-            lines += edge.date
+        date = b"" if head.dated else edge.date
         body = data[head.end :]
         if self._mode == _SIZED and len(body) <= self._left:
             # The common case: head and body in one write.
-            client.transport.write(lines + client.tail(request) + body)
+            client.transport.write(b"".join((lines, date, client.tail(request), body)))
             self._left -= len(body)
             request.sent += len(body)
             if not self._left:
                 self._end(client)
             return
-        client.transport.write(lines + client.tail(request))
+        client.transport.write(b"".join((lines, date, client.tail(request))))
         self._read_body(client, body)
 
     def _frame(self, client: Client, request: Request, length: int, lines: bytes) -> bytes:

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from router.core.head import read_request
 from router.core.host import canonical
+from router.core.request_ids import RequestIds
 from router.core.target import path_of
-from router.core.trust import Peer, RequestIds, Trust, networks
+from router.core.trust import Peer, Trust, networks
 
 
 @pytest.mark.parametrize(

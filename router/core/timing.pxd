@@ -1,0 +1,2 @@
+cpdef bytes proxied(double total, double queued, double connecting)
+cpdef bytes own(double total)
