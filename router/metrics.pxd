@@ -20,6 +20,7 @@ cdef class Metrics:
     cdef public Histogram first_bytes
     cdef public Histogram queues
     cdef public Histogram feed_lags
+    cdef public double resync_s
     cdef public long long accepted
     cdef public long long accept_pauses
     cdef public long long handshakes
