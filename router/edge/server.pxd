@@ -6,7 +6,6 @@ from router.edge.answering cimport Answering
 from router.edge.context cimport Edge
 
 
-@cython.final
 cdef class Client(Answering):
     cpdef data_received(self, bytes data)
     @cython.locals(edge=Edge, head=RequestHead)
