@@ -54,9 +54,13 @@ class Settings(BaseModel):
             raise SETTINGS_INVALID(problems) from None
 
     @classmethod
-    def from_process(cls, service: str) -> Self:
-        """Parses the settings from this process's environment."""
-        return cls.load(service, os.environ)  # the one place
+    def from_process(cls, service: str, defaults: Mapping[str, str] | None = None) -> Self:
+        """Parses the settings from this process's environment.
+
+        Args:
+            defaults: variables that count where the environment does not set them.
+        """
+        return cls.load(service, {**(defaults or {}), **os.environ})  # the one place
 
 
 def _find(environ: Mapping[str, str], names: list[str]) -> str | None:

@@ -6,67 +6,67 @@ import argparse
 import asyncio
 import logging
 import signal
-import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import uvloop
-from pydantic import ValidationError
 
 from kernel.errors import ShipoffError, define
 from kernel.service import end_with
 from kernel.telemetry import configure_logging
+from router.inherited import Inherited
 from router.settings import SERVICE, RouterSettings
+from router.settings_file import settings_of
 
 log = logging.getLogger("router")
-ARGUMENTS_INVALID = define("ARGUMENTS_INVALID", source="client", hint="see python -m router --help")
 NO_TABLE = define("NO_TABLE", source="client", hint="set SHIPOFF_REDIS_URL or pass --table FILE")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m router", description="The edge router of Shipoff.")
     parser.add_argument("--table", metavar="FILE", help="records as JSON lines instead of Redis; SIGHUP reads it again")
-    parser.add_argument("--listen", metavar="HOST:PORT", help="where requests come in")
+    parser.add_argument("--listen", metavar="HOST:PORT", help="where requests come in; several with commas")
+    parser.add_argument("--listen-tls", metavar="HOST:PORT", help="where they come in over TLS")
+    parser.add_argument("--tls-certificates", metavar="PATH", help="files or directories of certificates")
     parser.add_argument("--admin", metavar="HOST:PORT", help="the admin door; '' for none")
     parser.add_argument("--workers", type=int, metavar="N", help="processes that serve; 0 for one per CPU")
-    for name in ("--worker", "--listener", "--control", "--owner", "--replaces"):
+    for name in ("--worker", "--inherited", "--control", "--owner", "--replaces"):
         parser.add_argument(name, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def _settings(arguments: argparse.Namespace) -> tuple[RouterSettings, list[str]]:
-    """The settings, and the arguments that make the same ones in a worker."""
-    named = {name: getattr(arguments, name) for name in ("table", "listen", "admin", "workers")}
-    given = {name: value for name, value in named.items() if value is not None}
+def _settings(arguments: argparse.Namespace) -> RouterSettings:
+    """The settings of now; called again when the supervisor is told to read them again."""
+    names = ("table", "listen", "listen_tls", "tls_certificates", "admin", "workers")
+    given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     if arguments.table is not None and arguments.admin is None:
         given["admin"] = ""  # alone, the door is opened only when asked for
-    settings = RouterSettings.from_process(SERVICE)
-    try:
-        settings = RouterSettings.model_validate({**settings.model_dump(), **given})
-    except ValidationError as error:
-        wrong = "; ".join(f"--{item['loc'][0]}: {item['msg']}" for item in error.errors())
-        raise ARGUMENTS_INVALID(wrong) from None
+    settings = settings_of(given)
     if not settings.table and not settings.redis_url:
         raise NO_TABLE("there is nowhere to read the route table from")
-    return settings, [part for name, value in given.items() for part in (f"--{name}", str(value))]
+    return settings
 
 
 def main() -> None:
     """Runs the process that the arguments ask for; exits with one clear line when it cannot."""
     arguments = _arguments()
     try:
-        settings, passed = _settings(arguments)
-        configure_logging(SERVICE, settings.log_level)
         if arguments.worker is None:
-            uvloop.run(_supervise(settings, passed))
+            settings = _settings(arguments)
+            configure_logging(SERVICE, settings.log_level)
+            uvloop.run(_supervise(settings, partial(_settings, arguments)))
         else:
-            uvloop.run(_work(settings, arguments))
+            inherited = Inherited.take(int(arguments.inherited))
+            configure_logging(SERVICE, inherited.settings.log_level)
+            uvloop.run(_work(inherited, arguments))
     except ShipoffError as error:
         log.critical("the router cannot run: %s", error)
         sys.exit(1)
 
 
-async def _supervise(settings: RouterSettings, passed: list[str]) -> None:
+async def _supervise(settings: RouterSettings, read: Callable[[], RouterSettings]) -> None:
     from router.supervisor import Supervisor
 
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
@@ -74,15 +74,14 @@ async def _supervise(settings: RouterSettings, passed: list[str]) -> None:
         loop.add_signal_handler(number, stopped.set)
     if settings.owner_pid:
         end_with(settings.owner_pid, stopped.set)
-    await Supervisor(settings, passed).run(stopped)
+    await Supervisor(settings, read).run(stopped)
 
 
-async def _work(settings: RouterSettings, arguments: argparse.Namespace) -> None:
+async def _work(inherited: Inherited, arguments: argparse.Namespace) -> None:
     from router.worker import serve
 
-    listener = socket.socket(fileno=int(arguments.listener))
-    owners = [int(pid) for pid in (arguments.owner, settings.owner_pid) if pid]
-    await serve(settings, int(arguments.worker), listener, Path(arguments.control), owners, arguments.replaces or "")
+    owners = [int(pid) for pid in (arguments.owner, inherited.settings.owner_pid) if pid]
+    await serve(inherited, int(arguments.worker), Path(arguments.control), owners, arguments.replaces or "")
 
 
 if __name__ == "__main__":

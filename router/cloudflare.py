@@ -49,7 +49,7 @@ def trust_of(settings: RouterSettings) -> Trust:
     """
     ranges = Ranges()
     if settings.cloudflare:
-        path = Path(settings.cloudflare_file) if settings.cloudflare_file else SHIPPED
+        path = Path(settings.cloudflare_ranges) if settings.cloudflare_ranges else SHIPPED
         try:
             ranges = Ranges(parse(path.read_text()))
         except OSError as error:

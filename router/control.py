@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,11 +22,12 @@ from router.edge.readable import readable
 
 CONTROL_PATH_TOO_LONG = define("CONTROL_PATH_TOO_LONG", source="client", hint="set SHIPOFF_RUN_DIR to a shorter path")
 _MOST: Final = 16384
+_MOST_DESCRIPTORS: Final = 64
 _LONGEST_PATH: Final = 107
 _ASK_S: Final = 2.0
 Json = dict[str, Any]
-# Takes a question; gives an answer and possibly a descriptor to hand over.
-Handler = Callable[[Json], Awaitable[tuple[Json, int | None]]]
+# Takes a question; gives an answer and the descriptors to hand over.
+Handler = Callable[[Json], Awaitable[tuple[Json, Sequence[int]]]]
 
 
 class ControlServer:
@@ -73,17 +74,19 @@ class ControlServer:
         with connection:
             try:
                 async with asyncio.timeout(_ASK_S):
-                    raw = await loop.sock_recv(connection, _MOST)
-                    answer, descriptor = await self._handler(orjson.loads(raw))
-                    if descriptor is not None:
-                        socket.send_fds(connection, [b"+"], [descriptor])
+                    raw = b""
+                    while piece := await loop.sock_recv(connection, _MOST):
+                        raw += piece
+                    answer, descriptors = await self._handler(orjson.loads(raw))
+                    if descriptors:
+                        socket.send_fds(connection, [b"+"], descriptors)
                     await loop.sock_sendall(connection, orjson.dumps(answer))
             except (OSError, TimeoutError, orjson.JSONDecodeError):
                 return  # the asker went away or speaks something else; it sees the connection close
 
 
-async def ask(path: Path, question: Json) -> tuple[Json, int | None]:
-    """Asks a worker; returns its answer and, if it handed one over, a descriptor.
+async def ask(path: Path, question: Json) -> tuple[Json, list[int]]:
+    """Asks a worker; returns its answer and the descriptors that it handed over.
 
     Raises:
         OSError, TimeoutError: nobody answers there.
@@ -94,19 +97,20 @@ async def ask(path: Path, question: Json) -> tuple[Json, int | None]:
         async with asyncio.timeout(_ASK_S):
             await loop.sock_connect(connection, str(path))
             await loop.sock_sendall(connection, orjson.dumps(question))
-            data, descriptor = b"", None
+            connection.shutdown(socket.SHUT_WR)
+            data, descriptors = b"", []
             while True:
                 await readable(connection)
-                piece, descriptors, _, _ = socket.recv_fds(connection, _MOST, 1)
-                if descriptors:
-                    descriptor, piece = descriptors[0], piece[1:]
+                piece, received, _, _ = socket.recv_fds(connection, _MOST, _MOST_DESCRIPTORS)
+                if received:
+                    descriptors, piece = received, piece[1:]
                 elif not piece:
                     break
                 data += piece
     if not data:
         raise ConnectionResetError("the worker closed without an answer")
     answer: Json = orjson.loads(data)
-    return answer, descriptor
+    return answer, descriptors
 
 
 def socket_path(directory: Path, state_dir: str, pid: int) -> Path:

@@ -27,7 +27,6 @@ cdef class Metrics:
     cdef public long long resumptions
     cdef public long long handshake_failures
     cdef public long long certificate_failures
-    cdef public long long settings_failures
     cdef public long long dials
     cdef public long long dial_failures
     cdef public long long reuses

@@ -20,7 +20,6 @@ COUNTERS: Final = {
     "resumptions": "of these, those that resumed a session",
     "handshake_failures": "connections that ended before their TLS handshake did",
     "certificate_failures": "changes of certificate files that could not be used",
-    "settings_failures": "settings that were not taken over because they were wrong",
     "dials": "upstream connections made",
     "dial_failures": "upstream connections that could not be made",
     "reuses": "requests sent on a pooled upstream connection",
@@ -137,7 +136,6 @@ class Metrics:
     resumptions: int
     handshake_failures: int
     certificate_failures: int
-    settings_failures: int
     dials: int
     dial_failures: int
     reuses: int

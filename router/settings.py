@@ -13,13 +13,23 @@ from kernel.settings import Settings
 from router.core.trust import networks
 
 SERVICE: Final = "router"
+# What a running router takes over from a changed settings file; all else needs a restart (which loses no connection).
+LIVE: Final = frozenset(
+    (
+        *("trusted", "cloudflare", "cloudflare_ranges", "proxy_protocol", "handshake_s", "handshakes"),
+        *("tls_certificates", "tls_client_ca", "tls_reload_s", "head_s", "keep_alive_s", "body_s", "connect_s"),
+        *("max_connections", "answer_s", "stream_s", "tunnel_s", "pool_idle_s", "pool_size", "endpoint_connections"),
+        *("upstream_connections", "retry_s", "retry_share", "retry_per_s", "hold_s", "switch_s", "hold_page_s"),
+        *("hold_queue", "hold_total", "hold_bytes", "server_timing", "small_object", "drain_s", "log_level"),
+    )
+)
 
 
 class RouterSettings(Settings):
     """Everything that can be set, with units, defaults and reasons.
 
     Attributes:
-        listen: host:port for requests, or several, comma-separated; `unix:/path` for a socket of the file system.
+        listen: host:port for requests, or several, comma-separated ([v6]:port too).
         listen_tls: the same for requests over TLS; "" for none.
         settings: a file of these settings (settings_file.py), read again on SIGHUP; "" for none.
         admin: host:port of the admin door; "" for none.
@@ -33,7 +43,7 @@ class RouterSettings(Settings):
         trusted: comma-separated networks whose X-Forwarded-* are believed.
         cloudflare: "ranges" believes Cloudflare by its addresses, "pulls" only over authenticated origin pulls, ""
             (the default: a router that is not behind it) not at all.
-        cloudflare_file: its address ranges; "" takes the file that ships (router/cloudflare.py refreshes it).
+        cloudflare_ranges: its address ranges; "" takes the file that ships (router/cloudflare.py refreshes it).
         proxy_protocol: comma-separated networks of load balancers whose connections begin with a PROXY header.
         tls_certificates: files or directories (edge/certificate_store.py says how they look), comma-separated.
         tls_client_ca: a file of CAs one of whose certificates every TLS client must show (Cloudflare's authenticated
@@ -96,7 +106,7 @@ class RouterSettings(Settings):
     s3_region: str = "us-east-1"
     trusted: str = ""
     cloudflare: Literal["", "ranges", "pulls"] = ""
-    cloudflare_file: str = ""
+    cloudflare_ranges: str = ""
     proxy_protocol: str = ""
     tls_certificates: str = ""
     tls_client_ca: str = ""
@@ -141,11 +151,10 @@ class RouterSettings(Settings):
     log_level: str = "INFO"
     owner_pid: int = 0
 
-    @field_validator("listen", "admin")
+    @field_validator("listen", "listen_tls", "admin")
     @classmethod
     def _is_address(cls, value: str) -> str:
-        if value:
-            host_port(value)
+        addresses(value)
         return value
 
     @field_validator("trusted", "proxy_protocol")
@@ -161,6 +170,15 @@ class RouterSettings(Settings):
     def control_dir(self) -> Path:
         """Where workers put their control sockets."""
         return Path(self.run_dir or self.state_dir)
+
+
+def addresses(text: str) -> list[tuple[str, int]]:
+    """Splits comma-separated addresses.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    return [host_port(part.strip()) for part in text.split(",") if part.strip()]
 
 
 def host_port(address: str) -> tuple[str, int]:

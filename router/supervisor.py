@@ -19,23 +19,27 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import Process
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kernel.errors import define
+from kernel.errors import ShipoffError, define
 from kernel.tasks import spawn, stop
 from router import control
 from router.admin import RouterAdmin
+from router.cloudflare import trust_of
 from router.exposition import Own, exposition
+from router.inherited import Inherited
+from router.listening import LISTEN_FAILED, Sockets, bind, doors
 from router.processes import Usage, usage
 from router.settings import RouterSettings, host_port
+from router.settings_file import compare
 from router.tally import Tally
 
 if TYPE_CHECKING:
     from router.access_log.way import LogWay
 
 log = logging.getLogger(__name__)
-LISTEN_FAILED = define("LISTEN_FAILED", source="client", hint="choose another address, or stop what listens there")
 ALREADY_RUNNING = define("ALREADY_RUNNING", source="client", hint="stop it, or set another SHIPOFF_ROUTER_STATE_DIR")
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 5.0
@@ -45,16 +49,16 @@ _KILL_S: Final = 5.0
 
 
 class Slot:
-    """A worker's place: its listening socket lives as long as the router, its processes come and go.
+    """A worker's place: its listening sockets live as long as the router, its processes come and go.
 
     Attributes:
         serial: of its process among all that this supervisor has started.
         cpu_s, cpu_before_s: seconds of CPU when last looked at, and of its earlier processes.
     """
 
-    def __init__(self, number: int, listener: socket.socket) -> None:
+    def __init__(self, number: int, sockets: Sockets) -> None:
         self.number = number
-        self.listener = listener
+        self.sockets = sockets
         self.process: Process | None = None
         self.last_id = ""
         self.serial = 0
@@ -66,14 +70,16 @@ class Supervisor:
     """The router's first process.
 
     Args of the constructor:
-        arguments: of this program, passed on to the workers.
+        read: reads the settings again.
     """
 
-    def __init__(self, settings: RouterSettings, arguments: list[str]) -> None:
+    def __init__(self, settings: RouterSettings, read: Callable[[], RouterSettings]) -> None:
         self.settings = settings
         self.slots: list[Slot] = []
         self.stopping: bool = False
-        self._arguments = arguments
+        self._read = read
+        self._told = asyncio.Event()
+        self._reloads = {"taken": 0, "refused": 0}
         self.tally = Tally()
         self._restarts = self._started = 0
         self._temporary = ""
@@ -81,19 +87,21 @@ class Supervisor:
         self._tasks: list[asyncio.Task[None]] = []
         self._admin: RouterAdmin | None = None
         self._log: LogWay | None = None
-        self._old: list[tuple[Path, socket.socket | None]] = []
+        self._old: list[tuple[Path, Sockets]] = []
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Serves until the event is set, then ends the workers in order."""
         self._take_state_dir()
         try:
+            self._check(self.settings)
             self._old = await self._find_old()
-            self._bind(self._old)
+            self._bind()
             await self._open_admin()
             await self._open_log()
             loop = asyncio.get_running_loop()
-            loop.add_signal_handler(signal.SIGHUP, lambda: self._signal(signal.SIGHUP))
-            self._tasks = [spawn(self._keep(slot), f"router.slot{slot.number}") for slot in self.slots]
+            loop.add_signal_handler(signal.SIGHUP, self._told.set)
+            self._tasks.append(spawn(self._reload_when_told(), "router.reload"))
+            self._tasks += [spawn(self._keep(slot), f"router.slot{slot.number}") for slot in self.slots]
             self._tasks.append(spawn(self._hand_over(), "router.handover"))
             self._tasks.append(spawn(self._watch(), "router.watch"))
             await stopped.wait()
@@ -118,37 +126,41 @@ class Supervisor:
         except BlockingIOError:
             raise ALREADY_RUNNING(f"a router runs already in {self.settings.state_dir}") from None
 
-    async def _find_old(self) -> list[tuple[Path, socket.socket | None]]:
-        """Workers that an earlier supervisor left, with their listening sockets where these are the ones we want."""
-        found: list[tuple[Path, socket.socket | None]] = []
+    async def _find_old(self) -> list[tuple[Path, Sockets]]:
+        """Workers that an earlier supervisor left, with their listening sockets."""
+        found: list[tuple[Path, Sockets]] = []
         for path in control.socket_paths(self.directory, self.settings.state_dir):
             try:
-                status, descriptor = await control.ask(path, {"ask": "listener"})
+                status, descriptors = await control.ask(path, {"ask": "listeners"})
             except (ConnectionRefusedError, FileNotFoundError):
                 path.unlink(missing_ok=True)
                 continue
             except (OSError, TimeoutError) as error:
                 log.warning("a worker of before at %s does not answer: %r", path.name, error)
                 continue
-            listener = socket.socket(fileno=descriptor) if descriptor is not None else None
-            if listener is not None and status["listen"] != self.settings.listen:
-                listener.close()
-                listener = None
-            found.append((path, listener))
+            sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+            found.append((path, dict(zip(status["listening"], sockets, strict=True))))
         return found
 
-    def _bind(self, old: list[tuple[Path, socket.socket | None]]) -> None:
-        taken = [listener for _, listener in old if listener is not None]
-        address = host_port(self.settings.listen)
-        if taken:
-            address = taken[0].getsockname()[:2]
-        else:
-            address = _probe(address)
-        for number in range(self.settings.worker_count()):
-            self.slots.append(Slot(number, taken.pop(0) if taken else _bound(address, shared=True)))
-        for surplus in taken:
-            surplus.close()  # its worker accepts what waits in it before it closes
-        log.info("listening on %s:%d", *address)
+    def _bind(self) -> None:
+        wanted = doors(self.settings)
+        made = bind(wanted, self.settings.worker_count(), [sockets for _, sockets in self._old])
+        self.slots = [Slot(number, sockets) for number, sockets in enumerate(made)]
+        for name, sock in made[0].items():
+            log.info("listening at %s: %s port %d", name, *sock.getsockname()[:2])
+
+    def _check(self, settings: RouterSettings) -> None:
+        """Refuses settings with which no worker could serve.
+
+        Raises:
+            ShipoffError: what is wrong.
+        """
+        trust_of(settings)
+        if settings.listen_tls:
+            from router.edge.certificate_store import CERTIFICATE_INVALID, CertificateStore  # 10 MB, for TLS only
+
+            if not len(CertificateStore(settings).scan()):
+                raise CERTIFICATE_INVALID("listen_tls is set, and tls_certificates names no certificate that is good")
 
     async def _open_admin(self) -> None:
         if self.settings.admin:
@@ -189,12 +201,15 @@ class Supervisor:
         return self.stopping
 
     async def _start(self, slot: Slot) -> Process:
-        descriptor = slot.listener.fileno()
-        command = [sys.executable, "-m", "router", *self._arguments, "--worker", str(slot.number)]
-        command += ["--listener", str(descriptor), "--control", str(self.directory), "--replaces", slot.last_id]
+        told, descriptors = Inherited(self.settings, slot.sockets).give()
+        command = [sys.executable, "-m", "router", "--worker", str(slot.number), "--inherited", str(told)]
+        command += ["--control", str(self.directory), "--replaces", slot.last_id]
         if self._temporary:
             command += ["--owner", str(os.getpid())]
-        process = await asyncio.create_subprocess_exec(*command, pass_fds=(descriptor,), start_new_session=True)
+        try:
+            process = await asyncio.create_subprocess_exec(*command, pass_fds=descriptors, start_new_session=True)
+        finally:
+            os.close(told)
         slot.last_id = f"{self.settings.node}-{process.pid}"
         slot.serial = self._started = self._started + 1
         return process
@@ -237,7 +252,8 @@ class Supervisor:
                 "workers that ended by themselves and were started anew",
                 "why",
                 {"ended": self._restarts},
-            )
+            ),
+            "settings_reloads": ("times that the settings were read again", "result", self._reloads),
         }
         if self._log is not None:
             own["log_records"] = ("access log records by what became of them", "result", self._log.counts)
@@ -263,6 +279,36 @@ class Supervisor:
         while True:
             await asyncio.sleep(1)
             await self.statuses()
+
+    # --- settings ----------------------------------------------------------------------------------------------------
+
+    async def _reload_when_told(self) -> None:
+        while True:
+            await self._told.wait()
+            self._told.clear()
+            try:
+                await self._reload()
+                self._reloads["taken"] += 1
+            except ShipoffError as error:
+                self._reloads["refused"] += 1
+                log.error("the settings are not changed: %s", error)
+            self._signal(signal.SIGHUP)  # tables of files, and certificates, are the workers' own to read
+
+    async def _reload(self) -> None:
+        """Reads the settings again; what can change in a running router does, the rest is named.
+
+        Raises:
+            ShipoffError: they are wrong; nothing has changed.
+        """
+        settings, live, waiting = compare(self.settings, self._read())
+        self._check(settings)
+        self.settings = settings
+        if live:
+            logging.getLogger().setLevel(settings.log_level)
+            await self.ask_all({"ask": "settings", "settings": settings.model_dump(mode="json")})
+            log.info("settings changed: %s", ", ".join(live))
+        if waiting:
+            log.warning("settings that change with the next start only: %s", ", ".join(waiting))
 
     # --- generations -------------------------------------------------------------------------------------------------
 
@@ -305,31 +351,9 @@ class Supervisor:
         if self._admin is not None:
             await self._admin.stop()
         for slot in self.slots:
-            slot.listener.close()
+            for sock in slot.sockets.values():
+                sock.close()
         if self._temporary:
             shutil.rmtree(self._temporary, ignore_errors=True)
         if self._lock >= 0:
             os.close(self._lock)
-
-
-def _probe(address: tuple[str, int]) -> tuple[str, int]:
-    """Makes sure that nobody listens on the address: SO_REUSEPORT would share it with a stranger in silence."""
-    probe = _bound(address, shared=False)
-    host, port = probe.getsockname()[:2]
-    probe.close()
-    return host, port
-
-
-def _bound(address: tuple[str, int], shared: bool) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if shared:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    try:
-        sock.bind(address)
-    except OSError as error:
-        sock.close()
-        raise LISTEN_FAILED(f"{address[0]}:{address[1]}: {error.strerror}") from error
-    sock.setblocking(False)
-    return sock

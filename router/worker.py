@@ -1,4 +1,4 @@
-"""One worker: a loop that serves requests from one listening socket, with its own table, feed and control door."""
+"""One worker: a loop that serves requests from its own listening sockets, with its own table, feed and control door."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import logging
 import os
 import resource
 import signal
-import socket
 import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kernel.errors import ShipoffError
 from kernel.service import end_with
@@ -21,14 +20,19 @@ from router.access_log.outlet import FileSink, Outlet, Sink, SocketSink
 from router.edge.caching.purging import groups
 from router.edge.caching.responses import ResponseCache
 from router.edge.context import TICK_S, Edge
+from router.edge.doorway import visitors
 from router.edge.poller import Listener
-from router.edge.server import Client
 from router.edge.static import StaticSites
 from router.feed import Feed
+from router.inherited import Inherited
+from router.listening import is_secure
 from router.settings import RouterSettings
 from router.snapshot import Snapshot
 from router.table_file import TableFile
 from router.wakes import Wakes
+
+if TYPE_CHECKING:
+    from router.edge.certificate_store import CertificateKeeper
 
 log = logging.getLogger(__name__)
 _BACKLOG: Final = 4096
@@ -41,22 +45,21 @@ class Worker:
 
     Args of the constructor:
         slot: its place among the workers, 0 first.
-        listener: a bound TCP socket, shared with the supervisor and perhaps with a worker that drains.
+        inherited: settings, and bound sockets that are shared with the supervisor and perhaps a worker that drains.
         directory: where control sockets are.
         replaces: the report id of a crashed worker whose place this one takes, or "".
     """
 
-    def __init__(
-        self, settings: RouterSettings, slot: int, listener: socket.socket, directory: Path, replaces: str = ""
-    ) -> None:
-        self.settings = settings
+    def __init__(self, inherited: Inherited, slot: int, directory: Path, replaces: str = "") -> None:
+        settings = self.settings = inherited.settings
         self.slot = slot
-        self.listener = listener
+        self.sockets = inherited.sockets
         self.stopping = asyncio.Event()
         self._edge = Edge(settings)
         self._id = f"{settings.node}-{os.getpid()}"
         self._ready = False
-        self._server: Listener | None = None
+        self._listeners: list[Listener] = []
+        self._certificates: CertificateKeeper | None = None
         self._ticker: asyncio.Task[None] | None = None
         self._feed: Feed | None = None
         self._wakes: Wakes | None = None
@@ -89,7 +92,7 @@ class Worker:
             self._outlet.start()
         try:
             if await self._get_table():
-                self._listen()
+                await self._listen()
                 await self.stopping.wait()
             await self._drain()
         finally:
@@ -105,7 +108,6 @@ class Worker:
         """Waits for a table; False when the worker is stopped before."""
         if self._file is not None:
             await self._file.load()
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._read_again, self._file)
             return True
         feed = self._feed
         if feed is None:
@@ -122,11 +124,16 @@ class Worker:
             self._snapshot.start()
         return True
 
-    def _read_again(self, file: TableFile) -> None:
-        _ = spawn(file.reload(), "router.reload")
+    async def _listen(self) -> None:
+        edge = self._edge
+        if self.settings.listen_tls:
+            from router.edge.certificate_store import CertificateKeeper  # 10 MB, for TLS only
 
-    def _listen(self) -> None:
-        self._server = Listener(self._edge.streams(), self.listener.dup(), lambda: Client(self._edge), _BACKLOG)
+            self._certificates = CertificateKeeper(edge)
+            await self._certificates.start()
+        for name, sock in self.sockets.items():
+            visitor = visitors(edge, is_secure(name))
+            self._listeners.append(Listener(edge.streams(), sock.dup(), visitor, _BACKLOG, edge.is_full))
         if self._wakes is not None:
             self._wakes.start()
         self._ready = True
@@ -144,11 +151,12 @@ class Worker:
         edge = self._edge
         self._ready = False
         edge.draining = True
-        if self._server is not None:
-            self._server.close()
-        self.listener.close()
+        for listener in self._listeners:
+            listener.close()
+        for sock in self.sockets.values():
+            sock.close()
         started = time.monotonic()
-        while (edge.clients or edge.tunnels) and time.monotonic() - started < self.settings.drain_s:
+        while (edge.clients or edge.tunnels or edge.doorways) and time.monotonic() - started < self.settings.drain_s:
             if time.monotonic() - started >= _IDLE_GRACE_S:
                 for client in list(edge.clients):
                     client.retire()
@@ -157,6 +165,8 @@ class Worker:
             tunnel.close()
         for client in list(edge.clients):
             client.break_off()
+        for doorway in list(edge.doorways):
+            doorway.expire()
         await asyncio.sleep(0)
 
     async def _close(self) -> None:
@@ -168,6 +178,8 @@ class Worker:
             await self._snapshot.stop()
         if self._edge.static is not None:
             await self._edge.static.close()
+        if self._certificates is not None:
+            await self._certificates.stop()
         await self._door.stop()
         await stop(self._ticker)
         self._edge.tick()
@@ -177,27 +189,44 @@ class Worker:
 
     # --- the control door --------------------------------------------------------------------------------------------
 
-    async def _answer(self, question: control.Json) -> tuple[control.Json, int | None]:
+    async def _answer(self, question: control.Json) -> tuple[control.Json, list[int]]:
         match question.get("ask"):
             case "status":
-                return self._status(), None
-            case "listener":
-                draining = self.stopping.is_set()
-                return self._status(), None if draining else self.listener.fileno()
+                return self._status(), []
+            case "listeners":
+                sockets = {} if self.stopping.is_set() else self.sockets
+                return {"listening": list(sockets)}, [sock.fileno() for sock in sockets.values()]
             case "drain":
                 self.stopping.set()
-                return {}, None
-            case "reload":
-                if self._file is not None:
-                    await self._file.reload()
-                return self._status(), None
+                return {}, []
+            case "settings":
+                return self._adopt(question["settings"]), []
             case "lookup":
-                return self._look_up(str(question.get("host", "")), str(question.get("path", "/"))), None
+                return self._look_up(str(question.get("host", "")), str(question.get("path", "/"))), []
             case "purge":
-                return self._purge(question), None
+                return self._purge(question), []
             case "connections":
-                return self._connections(), None
-        return {"error": "unknown question"}, None
+                return self._connections(), []
+        return {"error": "unknown question"}, []
+
+    def _adopt(self, values: control.Json) -> control.Json:
+        """Works by other settings from now on; the supervisor has looked at them."""
+        try:
+            settings = RouterSettings.model_validate(values)
+            self._edge.adopt(settings)
+        except (ShipoffError, ValueError) as error:
+            log.error("the settings are not changed: %s", error)
+            return {"error": str(error)}
+        self.settings = settings
+        logging.getLogger().setLevel(settings.log_level)
+        return {}
+
+    def reload(self) -> None:
+        """Reads again what this worker reads itself: a table of a file, certificates."""
+        if self._file is not None:
+            _ = spawn(self._file.reload(), "router.reload")
+        if self._certificates is not None:
+            self._certificates.hurry()
 
     def _status(self) -> control.Json:
         return {
@@ -205,7 +234,7 @@ class Worker:
             "slot": self.slot,
             "id": self._id,
             "ready": self._ready,
-            "listen": self.settings.listen,
+            "listening": list(self.sockets),
             "epoch": self._edge.table.epoch,
             "version": self._edge.table.version,
             "numbers": self._edge.metrics.numbers(self._edge.gauges()),
@@ -243,14 +272,13 @@ class Worker:
         }
 
 
-async def serve(
-    settings: RouterSettings, slot: int, listener: socket.socket, directory: Path, owners: list[int], replaces: str
-) -> None:
+async def serve(inherited: Inherited, slot: int, directory: Path, owners: list[int], replaces: str) -> None:
     """Runs a worker until SIGTERM, a `drain`, or the end of one of its owners."""
-    worker = Worker(settings, slot, listener, directory, replaces)
+    worker = Worker(inherited, slot, directory, replaces)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, worker.stopping.set)
     loop.add_signal_handler(signal.SIGINT, worker.stopping.set)
+    loop.add_signal_handler(signal.SIGHUP, worker.reload)
     work = spawn(worker.run(), "router.worker")
     for owner in owners:
         end_with(owner, work.cancel)

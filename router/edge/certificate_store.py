@@ -17,6 +17,7 @@ written.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import ipaddress
 import logging
@@ -29,6 +30,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography import x509
 
 from kernel.errors import ShipoffError, define
+from kernel.tasks import spawn, stop
 from router.core.certificates import Certificate, Certificates
 from router.settings import RouterSettings
 
@@ -135,11 +137,40 @@ class CertificateStore:
         return Certificates(every, defaults[0] if defaults else None)
 
 
-async def keep_current(edge: Edge, store: CertificateStore) -> None:
-    """Scans again and again, in a thread, and gives the worker what is found."""
-    while True:
-        await asyncio.sleep(edge.settings.tls_reload_s)
-        edge.certificates = await asyncio.to_thread(store.scan, edge.settings)
+class CertificateKeeper:
+    """Gives a worker the certificates of now."""
+
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+        self._store = CertificateStore(edge.settings)
+        self._hurry = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Loads what is there, and looks again from time to time."""
+        await self._look()
+        self._task = spawn(self._keep_current(), "router.certificates")
+
+    async def stop(self) -> None:
+        """Looks no more."""
+        await stop(self._task)
+
+    def hurry(self) -> None:
+        """Looks now."""
+        self._hurry.set()
+
+    async def _keep_current(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._edge.settings.tls_reload_s):
+                    await self._hurry.wait()
+            self._hurry.clear()
+            await self._look()
+
+    async def _look(self) -> None:
+        edge = self._edge
+        edge.certificates = await asyncio.to_thread(self._store.scan, edge.settings)
+        edge.metrics.certificate_failures = self._store.failures
 
 
 def _places(text: str) -> Iterator[Path]:

@@ -225,7 +225,7 @@ async def test_cloudflare_is_believed_only_over_origin_pulls_where_set(
         tls_certificates=str(certificates),
         tls_client_ca=str(tmp_path / "pulls" / "pulls.pem"),
         cloudflare="pulls",
-        cloudflare_file=str(ranges),
+        cloudflare_ranges=str(ranges),
     )
     tls.put(route("app.test"), endpoints("rel_1", origin.address))
     raw = GET[:-2] + b"CF-Connecting-IP: 203.0.113.9\r\nX-Forwarded-For: 6.6.6.6, 203.0.113.9\r\n\r\n"
