@@ -77,8 +77,9 @@ class RouterSettings(Settings):
         hold_s: how long a request waits for a release that sleeps or wakes; a cold start takes seconds. 0: not at all.
         switch_s: how long for one that runs and has no instance at the moment.
         hold_page_s: a browser that waits longer gets a page that reloads itself; people leave a blank one. 0: never.
-        hold_queue: requests of one release that wait so, per worker.
-        hold_total, hold_bytes: of all releases, per worker; what they hold of heads and bodies.
+        hold_queue, hold_release_bytes: requests of one release that wait so, per worker, and bytes of heads and bodies
+            that they hold.
+        hold_total, hold_bytes: the same of all releases.
         hold_at_once: waiting requests that an instance which has just come gets at once, without a rule `concurrency`.
         drain_s: requests and tunnels get this long to end after SIGTERM.
         small_object: bytes up to which a static file is kept in memory.
@@ -138,6 +139,7 @@ class RouterSettings(Settings):
     switch_s: float = Field(2, ge=0, le=600)
     hold_page_s: float = Field(5, ge=0, le=600)
     hold_queue: int = Field(1000, ge=0)
+    hold_release_bytes: int = Field(16_777_216, ge=0)
     hold_total: int = Field(10_000, ge=0)
     hold_bytes: int = Field(67_108_864, ge=0)
     hold_at_once: int = Field(64, ge=1)

@@ -17,6 +17,7 @@ from kernel.service import end_with
 from kernel.tasks import spawn, stop
 from router import control
 from router.access_log.outlet import FileSink, Outlet, Sink, SocketSink
+from router.core.releases import Release
 from router.edge.caching.purging import groups
 from router.edge.caching.responses import ResponseCache
 from router.edge.context import TICK_S, Edge
@@ -253,7 +254,12 @@ class Worker:
             "release": release.record() if release else None,
             "endpoints": [endpoint.describe(self._edge.now) for endpoint in (release.endpoints if release else ())],
             "waiting": len(lane.queue) if lane else 0,
+            "retries_left": self._retries_left(release) if release else None,
         }
+
+    def _retries_left(self, release: Release) -> float:
+        settings = self.settings
+        return round(release.budget.left(settings.retry_share, settings.retry_per_s, self._edge.now), 1)
 
     def _purge(self, question: control.Json) -> control.Json:
         try:

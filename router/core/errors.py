@@ -70,6 +70,9 @@ RETRIES_SPENT = define(
     retryable=True,
     hint="many requests of the app fail at once, so this one was not tried again; see its logs",
 )
+NO_CONNECTION = define(
+    "NO_CONNECTION", status=503, retryable=True, hint="the router can open no more connections; its operator must look"
+)
 NO_INSTANCE = define(
     "NO_INSTANCE", source="upstream", status=503, retryable=True, hint="no instance of the app runs; see its logs"
 )

@@ -92,6 +92,8 @@ class Edge:
         """
         self.trust = trust_of(settings)
         self.settings = settings
+        if (guard := getattr(self, "guard", None)) is not None:
+            guard.adopt(settings)
         self.waits = _waits(settings)
         self.timed = settings.server_timing
         share = max(

@@ -6,19 +6,22 @@ The dial protocol is in ARCHITECTURE.md. This is off the hot path (connections a
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import os
 import socket
 from typing import Final
 
 from router.core.balance import Endpoint
-from router.core.errors import UPSTREAM_REFUSED, UPSTREAM_TIMEOUT, Refused
+from router.core.errors import NO_CONNECTION, UPSTREAM_REFUSED, UPSTREAM_TIMEOUT, Refused
 from router.edge.context import Edge
 from router.edge.readable import readable
 from router.edge.stream import Stream
 from router.edge.upstream import Upstream
 
 _MOST_TEXT: Final = 256
+# What this machine lacks says nothing of the app: descriptors, ports of its own, memory.
+_OURS: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM))
 
 
 async def dial(edge: Edge, endpoint: Endpoint) -> Upstream:
@@ -47,6 +50,8 @@ async def _dial(edge: Edge, endpoint: Endpoint) -> Upstream:
         raise Refused(UPSTREAM_TIMEOUT, "the app did not accept a connection in time") from None
     except OSError as error:
         _close(sock)
+        if error.errno in _OURS:
+            raise Refused(NO_CONNECTION, f"no connection can be made ({error.strerror})") from error
         raise Refused(UPSTREAM_REFUSED, f"the app accepts no connection ({error.strerror or error})") from error
 
 

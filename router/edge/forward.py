@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from kernel.tasks import spawn
 from router.core import health
 from router.core.balance import Endpoint, pick
-from router.core.errors import RETRIES_SPENT, UPSTREAM_CLOSED, UPSTREAM_REFUSED, Refused
+from router.core.errors import NO_CONNECTION, RETRIES_SPENT, UPSTREAM_CLOSED, UPSTREAM_REFUSED, Refused
 from router.core.records import SLEEPING, Route
 from router.core.request import DIAL, SENT, Request
 from router.core.retry import AGAIN, DIAL_FAILED, SPENT, verdict
@@ -191,7 +191,8 @@ async def _dial(client: Client, request: Request, endpoint: Endpoint) -> None:
         request.connecting += perf_counter() - begun
         edge.metrics.dial_failures += 1
         rule = _rule(request)
-        if health.dial_failed(endpoint, _others(client, request), edge.now, rule):
+        ours = refused.kind is NO_CONNECTION  # and no fault of the endpoint
+        if not ours and health.dial_failed(endpoint, _others(client, request), edge.now, rule):
             _watch(client, request, endpoint, rule)
         if _waits(client, request, endpoint):
             request.tried += (endpoint,)

@@ -15,6 +15,7 @@ from router.edge.lanes import LaneTable
 
 if TYPE_CHECKING:
     from router.edge.context import Edge
+    from router.settings import RouterSettings
 
 
 class Guard:
@@ -28,13 +29,16 @@ class Guard:
     """
 
     def __init__(self, edge: Edge) -> None:
-        settings = edge.settings
-        queue = {"queue": settings.queue_size, "queue_s": settings.queue_s}
         self.buckets = Buckets()
         self.passwords = Remembered()
         self.lanes = LaneTable(edge)
-        self.many = Lanes(Reader({"limit": 1_000_000, **queue}, "settings"))
-        self.gentle = Lanes(Reader({"limit": settings.hold_at_once, **queue}, "settings"))
         self.budget = Budget()
         self.draw: Callable[[], float] = random
         self.checking = 0
+        self.adopt(edge.settings)
+
+    def adopt(self, settings: RouterSettings) -> None:
+        """Works by these settings from now on."""
+        queue = {"queue": settings.queue_size, "queue_s": settings.queue_s}
+        self.many = Lanes(Reader({"limit": 1_000_000, **queue}, "settings"))
+        self.gentle = Lanes(Reader({"limit": settings.hold_at_once, **queue}, "settings"))

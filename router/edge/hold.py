@@ -1,6 +1,6 @@
 """Lets a request wait for a release that sleeps, wakes, or has no instance for a moment, instead of refusing it.
 
-The queue is that of the release (edge/lanes.py): bounded in number per release and worker, in bytes per worker, and in
+The queue is that of the release (edge/lanes.py): bounded per release and per worker in number and in bytes, and in
 time; when endpoints come, those who wait go on in order, an instance never getting more at once than its limit. A
 sleeping release is asked for once per version of its record (`Edge.wake`; wakes.py), however many requests come. A
 browser that waits long gets a page that reloads itself, so that a person sees what is going on; programs just wait.
@@ -82,4 +82,5 @@ def _is_full(client: Client, release: str, size: int, most: int) -> bool:
     if lanes.held >= settings.hold_total or lanes.bytes + size > settings.hold_bytes:
         return True
     lane = lanes.lane(release)
-    return (lane.held if lane is not None else 0) >= (settings.hold_queue if most < 0 else most)
+    held, held_bytes = (lane.held, lane.bytes) if lane is not None else (0, 0)
+    return held >= (settings.hold_queue if most < 0 else most) or held_bytes + size > settings.hold_release_bytes

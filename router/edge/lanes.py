@@ -65,16 +65,17 @@ class Lane:
     Attributes:
         active: limited requests at each instance.
         queue: those that wait, first come first.
-        held: how many of them wait for an instance.
+        held, bytes: how many of them wait for an instance, and what they hold.
     """
 
-    __slots__ = ("active", "held", "id", "queue", "serving")
+    __slots__ = ("active", "bytes", "held", "id", "queue", "serving")
 
     def __init__(self, release: str) -> None:
         self.id = release
         self.active: dict[Endpoint, int] = {}
         self.queue: OrderedDict[Request, Waiter] = OrderedDict()
         self.held = 0
+        self.bytes = 0
         self.serving = False
 
 
@@ -143,21 +144,28 @@ class LaneTable:
         if ruled.called:
             lane.queue.move_to_end(request, last=False)
         if waiter.held:
-            lane.held += 1
-            self.held += 1
-            self.bytes += waiter.size
+            self._count(lane, 1, waiter.size)
         if self._sweeper is None or self._sweeper.done():
             self._sweeper = spawn(self._sweep(), "router.lanes")
 
     def grew(self, request: Request, size: int) -> bool:
         """More of a waiting request's body has come in; tells whether there is room for still more."""
         lane = self._lanes.get(request.ruled.lane)
-        waiter = lane.queue.get(request) if lane is not None else None
+        if lane is None:
+            return True
+        waiter = lane.queue.get(request)
         if waiter is None or not waiter.held:
             return True
         waiter.size += size
+        self._count(lane, 0, size)
+        settings = self._edge.settings
+        return self.bytes < settings.hold_bytes and lane.bytes < settings.hold_release_bytes
+
+    def _count(self, lane: Lane, held: int, size: int) -> None:
+        lane.held += held
+        lane.bytes += size
+        self.held += held
         self.bytes += size
-        return self.bytes < self._edge.settings.hold_bytes
 
     def _lane(self, request: Request, release: str) -> Lane:
         lane = self._lanes.get(release)
@@ -218,9 +226,7 @@ class LaneTable:
         waiter = lane.queue.pop(request, None)
         request.ruled.waits = False
         if waiter is not None and waiter.held:
-            lane.held -= 1
-            self.held -= 1
-            self.bytes -= waiter.size
+            self._count(lane, -1, -waiter.size)
 
     def _forget(self, lane: Lane) -> None:
         if not lane.active and not lane.queue and not lane.serving:

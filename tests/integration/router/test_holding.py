@@ -166,7 +166,9 @@ async def test_who_waits_too_long_is_told_when_to_come_again(make_router: MakeRo
     nothing_is_left(router)
 
 
-@pytest.mark.parametrize("bound", [{"hold_queue": 3}, {"hold_total": 3}, {"hold_bytes": 3 * 1100}])
+@pytest.mark.parametrize(
+    "bound", [{"hold_queue": 3}, {"hold_total": 3}, {"hold_bytes": 3400}, {"hold_release_bytes": 3400}]
+)
 async def test_the_queue_is_bounded(make_router: MakeRouter, origin: Origin, bound: dict[str, int]) -> None:
     router = await make_router(hold_s=10, **bound)
     router.put(route("app.test"), sleeping())

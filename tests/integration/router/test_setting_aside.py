@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+import os
+import resource
+from collections.abc import Awaitable, Callable, Iterator
 
 from router.core.balance import Endpoint
 from tests.integration.router.wire import InProcess, Message, Origin, endpoints, free_port, read_message, reset, route
@@ -145,3 +148,36 @@ async def test_what_leaves_the_table_is_probed_no_more(router: InProcess, origin
     async with asyncio.timeout(5):
         while router.edge.prober._aside:
             await asyncio.sleep(0.02)
+
+
+@contextlib.contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """This process can open nothing any more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken: list[int] = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 512), hard))
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                taken.append(os.open("/dev/null", os.O_RDONLY))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in taken:
+            os.close(descriptor)
+
+
+async def test_what_the_router_lacks_is_no_fault_of_an_instance(router: InProcess, make_origin: MakeOrigin) -> None:
+    router.put(endpoints("rel_1", (await make_origin()).address, (await make_origin()).address))
+    reader, writer = await router.connect()
+    writer.write(b"GET / HTTP/1.1\r\nHost: nowhere.test\r\n\r\n")
+    await read_message(reader)
+    with no_descriptor_left():
+        writer.write(GET)
+        answer = await read_message(reader)
+    assert (answer.status, answer["x-shipoff-error"]) == (503, "NO_CONNECTION")
+    assert not router.edge.metrics.ejections
+    assert router.edge.upstreams == 0
+    writer.write(GET)
+    assert (await read_message(reader)).status == 200
+    writer.close()
