@@ -257,9 +257,10 @@ class Supervisor:
         }
         if self._log is not None:
             own["log_records"] = ("access log records by what became of them", "result", self._log.counts)
-        return exposition(self.tally.total(), self._usage(), own)
+        return exposition(self.tally.total(), self.usage(), own)
 
-    def _usage(self) -> list[Usage]:
+    def usage(self) -> list[Usage]:
+        """What the supervisor and the workers that run take of the machine."""
         taken = [usage("supervisor", os.getpid())]
         for slot in self.slots:
             found = usage(str(slot.number), slot.process.pid) if slot.process is not None else None

@@ -17,7 +17,7 @@ from kernel.service import end_with
 from kernel.tasks import spawn, stop
 from router import control
 from router.access_log.outlet import FileSink, Outlet, Sink, SocketSink
-from router.core.releases import Release
+from router.debug import Debug
 from router.edge.caching.purging import groups
 from router.edge.caching.responses import ResponseCache
 from router.edge.context import TICK_S, Edge
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _BACKLOG: Final = 4096
 _IDLE_GRACE_S: Final = 0.5
-_MOST_SHOWN: Final = 200
 
 
 class Worker:
@@ -57,6 +56,7 @@ class Worker:
         self.sockets = inherited.sockets
         self.stopping = asyncio.Event()
         self._edge = Edge(settings)
+        self._debug = Debug(self._edge)
         self._id = f"{settings.node}-{os.getpid()}"
         self._ready = False
         self._listeners: list[Listener] = []
@@ -202,13 +202,9 @@ class Worker:
                 return {}, []
             case "settings":
                 return self._adopt(question["settings"]), []
-            case "lookup":
-                return self._look_up(str(question.get("host", "")), str(question.get("path", "/"))), []
             case "purge":
                 return self._purge(question), []
-            case "connections":
-                return self._connections(), []
-        return {"error": "unknown question"}, []
+        return self._debug.answer(question), []
 
     def _adopt(self, values: control.Json) -> control.Json:
         """Works by other settings from now on; the supervisor has looked at them."""
@@ -241,26 +237,6 @@ class Worker:
             "numbers": self._edge.metrics.numbers(self._edge.gauges()),
         }
 
-    def _look_up(self, host: str, path: str) -> control.Json:
-        table = self._edge.table
-        route = table.find(host.lower().encode(), path.encode())
-        if route is None:
-            return {"version": table.version, "route": None, "release": None}
-        release = table.release_for(route)
-        lane = self._edge.guard.lanes.lane(release.id) if release else None
-        return {
-            "version": table.version,
-            "route": route.record(),
-            "release": release.record() if release else None,
-            "endpoints": [endpoint.describe(self._edge.now) for endpoint in (release.endpoints if release else ())],
-            "waiting": len(lane.queue) if lane else 0,
-            "retries_left": self._retries_left(release) if release else None,
-        }
-
-    def _retries_left(self, release: Release) -> float:
-        settings = self.settings
-        return round(release.budget.left(settings.retry_share, settings.retry_per_s, self._edge.now), 1)
-
     def _purge(self, question: control.Json) -> control.Json:
         try:
             found = groups(question, self._edge.table)
@@ -268,14 +244,6 @@ class Worker:
             return {"error": error.code, "detail": error.detail}
         responses = self._edge.responses
         return {"purged": sum(responses.purge(group) for group in found) if responses is not None else 0}
-
-    def _connections(self) -> control.Json:
-        clients = list(self._edge.clients)
-        return {
-            "clients": len(clients),
-            "tunnels": len(self._edge.tunnels),
-            "shown": [client.describe() for client in clients[:_MOST_SHOWN]],
-        }
 
 
 async def serve(inherited: Inherited, slot: int, directory: Path, owners: list[int], replaces: str) -> None:

@@ -43,6 +43,10 @@ class Prober:
         if self._task is None or self._task.done():
             self._task = spawn(self._run(), "router.prober")
 
+    def endpoints(self) -> list[Endpoint]:
+        """Those that are set aside, as they are at the call."""
+        return list(self._aside)
+
     def aside(self) -> int:
         """How many endpoints are set aside."""
         return sum(not e.gone for e in self._aside)
