@@ -95,7 +95,7 @@ UPSTREAM_TIMEOUT = define(
     source="upstream",
     status=504,
     retryable=True,
-    hint="the app did not answer in time; see its logs",
+    hint="see the app's logs; an answer that takes long by nature can be given more time",
 )
 NOT_CACHED = define(
     "NOT_CACHED", source="client", status=504, retryable=True, hint="ask again without Cache-Control: only-if-cached"

@@ -117,6 +117,7 @@ def _others(policy: Policy, asked: Asked) -> Json | None:
         "concurrency": policy.lanes,
         "health": policy.health,
         "hold": policy.hold,
+        "cache": policy.cache,
     }
     found = [name for name, rule in names.items() if rule is not None]
     return {"rule": ", ".join(found), "effect": "as the record says"} if found else None

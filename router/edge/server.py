@@ -30,7 +30,7 @@ from router.core.trust import UNMET, Peer
 from router.edge import forward, policing
 from router.edge.answering import HELD_ANSWERS, HELD_BODY, HELD_PIPELINE, Answering
 from router.edge.context import Edge
-from router.edge.pages import render
+from router.edge.pages import accept_in, render
 
 _MOST_HELD: Final = 65536
 _LEADING: Final = re.compile(rb"(?:\r\n)+").match
@@ -148,7 +148,7 @@ class Client(Answering):
             try:
                 head = read_request(data, self.peer.trusted)
             except Refused as refused:
-                self._refuse_head(refused)
+                self._refuse_head(refused, data)
                 break
             if head is None:
                 self._buffer = bytearray(data)
@@ -218,12 +218,12 @@ class Client(Answering):
         else:
             self.refuse(NO_ROUTE, "no site answers at this address")
 
-    def _refuse_head(self, refused: Refused) -> None:
+    def _refuse_head(self, refused: Refused, data: bytes) -> None:
         edge, request_id = self.edge, self.edge.ids.next()
         edge.metrics.unread(refused.kind)
         if edge.access_log is not None:
             edge.access_log.unread(refused.kind, request_id, self.peer.ip, perf_counter())
-        lines, page = render(refused.kind, refused.detail, request_id, b"")
+        lines, page = render(refused.kind, refused.detail, request_id, accept_in(data))
         self.transport.write(
             lines
             + edge.date
@@ -304,7 +304,7 @@ class Client(Answering):
         if self._lingering or self.write_paused or self.transport.is_closing():
             self._let_drain()
         elif self._buffer:
-            self._refuse_head(Refused(CLIENT_TIMEOUT, "the head did not come in time"))
+            self._refuse_head(Refused(CLIENT_TIMEOUT, "the head did not come in time"), bytes(self._buffer))
         else:
             self._close()
 
