@@ -3,6 +3,7 @@ cimport cython
 from router.core.balance cimport Endpoint
 from router.core.body cimport Chunked
 from router.core.head cimport RequestHead
+from router.core.records cimport Route
 
 
 @cython.final
@@ -14,7 +15,7 @@ cdef class Request:
     cdef public bytes id
     cdef public str error
     cdef public str release
-    cdef public object route
+    cdef public Route route
     cdef public tuple tried
     cdef public object failure
     cdef public object ruled

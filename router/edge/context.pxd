@@ -2,6 +2,7 @@ cimport cython
 
 from router.core.balance cimport Endpoint
 from router.core.request_ids cimport RequestIds
+from router.core.table cimport Table
 from router.core.waits cimport Waits
 from router.metrics cimport Metrics
 
@@ -10,7 +11,7 @@ from router.metrics cimport Metrics
 cdef class Edge:
     cdef public object settings
     cdef public Waits waits
-    cdef public object table
+    cdef public Table table
     cdef public Metrics metrics
     cdef public RequestIds ids
     cdef public object trust

@@ -2,6 +2,8 @@ cimport cython
 
 from router.core.balance cimport Endpoint, pick
 from router.core.head cimport RequestHead
+from router.core.records cimport Route
+from router.core.releases cimport Release
 from router.core.request cimport Request
 from router.edge.answering cimport Answering
 from router.edge.context cimport Edge
@@ -9,12 +11,12 @@ from router.edge.upstream cimport Upstream, take
 from router.core.waits cimport Waits
 
 
-@cython.locals(edge=Edge, endpoint=Endpoint, upstream=Upstream)
-cpdef attempt(Answering client, Request request, route)
+@cython.locals(edge=Edge, endpoint=Endpoint, upstream=Upstream, release=Release)
+cpdef attempt(Answering client, Request request, Route route)
 @cython.locals(settings=Waits, out=bytes)
 cpdef send(Answering client, Request request, Upstream upstream)
 @cython.locals(edge=Edge, endpoint=Endpoint)
-cdef Endpoint _pick(Answering client, Request request, release)
-cdef _prepare(Answering client, Request request, release)
+cdef Endpoint _pick(Answering client, Request request, Release release)
+cdef _prepare(Answering client, Request request, Release release)
 @cython.locals(head=RequestHead)
 cdef bytes _head(Answering client, Request request)

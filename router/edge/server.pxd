@@ -1,6 +1,7 @@
 cimport cython
 
 from router.core.head cimport RequestHead, read_request
+from router.core.records cimport Route
 from router.core.request cimport Request
 from router.edge.answering cimport Answering
 from router.edge.context cimport Edge
@@ -8,7 +9,7 @@ from router.edge.context cimport Edge
 
 cdef class Client(Answering):
     cpdef data_received(self, bytes data)
-    @cython.locals(edge=Edge, head=RequestHead)
+    @cython.locals(edge=Edge, head=RequestHead, route=Route)
     cpdef dispatch(self, Request request)
     cdef _read_head(self, bytes data)
     @cython.locals(head=RequestHead)

@@ -1,0 +1,25 @@
+cimport cython
+
+
+@cython.final
+cdef class Route:
+    cdef public bytes host
+    cdef public bytes path
+    cdef public str kind
+    cdef public str project
+    cdef public str environment
+    cdef public str release
+    cdef public tuple weights
+    cdef public str manifest
+    cdef public str location
+    cdef public object policy
+    cdef public int status
+    cdef public long long version
+
+
+@cython.final
+cdef class EndpointsRecord:
+    cdef public str id
+    cdef public str state
+    cdef public tuple endpoints
+    cdef public long long version

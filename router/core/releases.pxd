@@ -1,0 +1,20 @@
+cimport cython
+
+from router.core.retry cimport Budget
+
+
+@cython.final
+cdef class Release:
+    cdef public Budget budget
+    cdef public str id
+    cdef public str state
+    cdef public tuple endpoints
+    cdef public long long version
+
+
+@cython.final
+cdef class Releases:
+    cdef public dict _found
+    cdef public object _owners
+
+    cpdef Release get(self, str name)

@@ -1,0 +1,18 @@
+cimport cython
+
+from router.core.records cimport Route
+from router.core.releases cimport Release, Releases
+
+
+@cython.final
+cdef class Table:
+    cdef public str epoch
+    cdef public long long version
+    cdef public Releases releases
+    cdef public set touched
+    cdef public object _exact
+    cdef public object _wildcards
+    cdef public dict _warm
+
+    cpdef Route find(self, bytes host, bytes target)
+    cpdef Release release_for(self, Route route)
