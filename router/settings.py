@@ -85,6 +85,9 @@ class RouterSettings(Settings):
         small_object: bytes up to which a static file is kept in memory.
         cache_bytes: memory for static files per worker.
         cache_memory: bytes of the response cache in memory, per worker; 0 keeps nothing.
+        cache_dir: where workers share what they have stored, and it outlives them; "" shares it in /dev/shm as long as
+            the router runs, and a single worker keeps it in its memory.
+        cache_shared: bytes there.
         cache_object: bytes of a body up to which an answer is kept.
         cache_wait_s: requests wait this long for an answer that another one has asked for, then ask themselves.
         cache_waiters: requests that wait for one answer at most.
@@ -147,6 +150,8 @@ class RouterSettings(Settings):
     small_object: int = Field(262_144, ge=0)
     cache_bytes: int = Field(33_554_432, ge=0)
     cache_memory: int = Field(67_108_864, ge=0)
+    cache_dir: str = ""
+    cache_shared: int = Field(268_435_456, ge=0)
     cache_object: int = Field(8_388_608, ge=0)
     cache_wait_s: float = Field(10, gt=0)
     cache_waiters: int = Field(1000, ge=0)

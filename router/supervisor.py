@@ -28,6 +28,7 @@ from kernel.tasks import spawn, stop
 from router import control
 from router.admin import RouterAdmin
 from router.cloudflare import trust_of
+from router.edge.caching.shelf import shelf_place
 from router.exposition import Own, exposition
 from router.inherited import Inherited
 from router.listening import LISTEN_FAILED, Sockets, bind, doors
@@ -354,6 +355,8 @@ class Supervisor:
         for slot in self.slots:
             for sock in slot.sockets.values():
                 sock.close()
+        if not self.settings.cache_dir and (place := shelf_place(self.settings, self.directory)) is not None:
+            shutil.rmtree(place, ignore_errors=True)
         if self._temporary:
             shutil.rmtree(self._temporary, ignore_errors=True)
         if self._lock >= 0:

@@ -20,6 +20,7 @@ from router.access_log.outlet import FileSink, Outlet, Sink, SocketSink
 from router.debug import Debug
 from router.edge.caching.purging import groups
 from router.edge.caching.responses import ResponseCache
+from router.edge.caching.shelf import Shelf, shelf_place
 from router.edge.context import TICK_S, Edge
 from router.edge.doorway import visitors
 from router.edge.poller import Listener
@@ -77,7 +78,9 @@ class Worker:
                 self._snapshot = Snapshot(self._edge, path, writes=slot == 0)
             self._feed = Feed(self._edge, settings.redis_url, self._id, self._snapshot, replaces)
             self._wakes = Wakes(self._edge, settings.redis_url, self._id)
-        self._edge.responses = ResponseCache(self._edge) if settings.cache_memory else None
+        place = shelf_place(settings, directory)
+        shelf = Shelf(place, settings.cache_shared, settings.worker_count()) if place is not None else None
+        self._edge.responses = ResponseCache(self._edge, shelf) if settings.cache_memory else None
         if settings.s3_endpoint:
             self._edge.static = StaticSites(self._edge)
         self._door = control.ControlServer(
@@ -181,6 +184,10 @@ class Worker:
             await self._edge.static.close()
         if self._certificates is not None:
             await self._certificates.stop()
+        if self._edge.responses is not None:
+            # What outlives its router is in a directory of the operator's, or taken over by the next supervisor.
+            left = not (self.settings.cache_dir or self.settings.state_dir or self.stopping.is_set())
+            await self._edge.responses.close(remove=left)
         await self._door.stop()
         await stop(self._ticker)
         self._edge.tick()
@@ -203,7 +210,7 @@ class Worker:
             case "settings":
                 return self._adopt(question["settings"]), []
             case "purge":
-                return self._purge(question), []
+                return await self._purge(question), []
         return self._debug.answer(question), []
 
     def _adopt(self, values: control.Json) -> control.Json:
@@ -237,13 +244,16 @@ class Worker:
             "numbers": self._edge.metrics.numbers(self._edge.gauges()),
         }
 
-    def _purge(self, question: control.Json) -> control.Json:
+    async def _purge(self, question: control.Json) -> control.Json:
         try:
             found = groups(question, self._edge.table)
         except ShipoffError as error:
             return {"error": error.code, "detail": error.detail}
         responses = self._edge.responses
-        return {"purged": sum(responses.purge(group) for group in found) if responses is not None else 0}
+        if responses is None:
+            return {"purged": 0}
+        purged = sum(responses.purge(group) for group in found)
+        return {"purged": purged + (await responses.purge_shelf(set(found)) if self.slot == 0 else 0)}
 
 
 async def serve(inherited: Inherited, slot: int, directory: Path, owners: list[int], replaces: str) -> None:

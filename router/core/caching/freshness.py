@@ -55,4 +55,5 @@ def initial_age(fields: FieldLines, date: float, asked_at: float, came_at: float
     """
     sent = fields.joined(b"age").partition(b",")[0].strip(b" \t")  # section 5.1: the first of a list
     age = min(int(sent), MOST_S) if _AGE(sent) and len(sent) < 20 else MOST_S if _AGE(sent) else 0
-    return max(0.0, came_at - date, age + max(0.0, came_at - asked_at))
+    # Dates are cut to whole seconds: an answer of this very second is no part of one old.
+    return max(0.0, int(came_at) - date, age + max(0.0, came_at - asked_at))

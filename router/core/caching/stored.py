@@ -132,6 +132,9 @@ class Stored:
         groups: what it can be purged by.
         lines: status line and header lines, without Content-Length and Age.
         body: None while it is in a file only.
+        body_file: the name of that file; "" for none.
+        path, stamp: the file of the whole answer and what tells it from an older or newer one; "" for none.
+        touched: when the file was last said to be read, seconds since the epoch.
         size: bytes of the body.
         bound: not to be served stale without the origin's explicit leave (section 4.2.4).
         never_stale: not even with it.
@@ -139,6 +142,7 @@ class Stored:
 
     __slots__ = (
         "body",
+        "body_file",
         "born",
         "bound",
         "date",
@@ -158,6 +162,7 @@ class Stored:
         "stale_while_revalidate",
         "stamp",
         "status",
+        "touched",
         "vary",
     )
 
@@ -182,7 +187,9 @@ class Stored:
         self.stale_while_revalidate = seconds_or(directives.stale_while_revalidate, rule.stale_while_revalidate_s)
         self.stale_if_error = seconds_or(directives.stale_if_error, rule.stale_if_error_s)
         self.release = ""
+        self.body_file = ""
         self.path = ""
+        self.touched = 0.0
         self.stamp: tuple[int, int] | None = None
 
     @property

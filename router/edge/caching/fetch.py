@@ -254,11 +254,12 @@ class Fetch(Client):
             return
         merged = Answer(stored.status, lines, wanted.asked, wanted.rule, self._asked_at, now)
         newer = self._cache.value(wanted, merged, stored.key, stored.body, stored.size)
+        newer.body_file = stored.body_file
         refusal = merged.refusal(wanted.asked)
         if refusal or not self.may_keep:
             self._cache.forget(stored)
         else:
-            self._cache.keep(wanted.primary, newer)
+            self._cache.keep(wanted, newer)
         self._cache.edge.metrics.cache_revalidated += 1
         for reader in self._end():
             if reader is self.owner or (not refusal and reader.can_share(newer, newer.key, now)):
@@ -362,7 +363,7 @@ class Fetch(Client):
         stored.body = b"".join(self.parts)
         stored.size = len(stored.body)
         if self.may_keep:
-            self._cache.keep(self.wanted.primary, stored)
+            self._cache.keep(self.wanted, stored)
 
     # --- the end -----------------------------------------------------------------------------------------------------
 

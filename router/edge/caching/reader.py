@@ -153,9 +153,10 @@ class Reader:
 
     def give(self, stored: Stored, now: float, note: bytes) -> None:
         """Answers from the store."""
-        self._leave()
         self.request.kind = CACHE
-        give(self.client, self.request, stored, self.asked, now, NOTE % note)
+        self._leave()
+        if not give(self.client, self.request, stored, self.asked, now, NOTE % note):
+            self.go_alone()
 
     def refuse(self, kind: ErrorKind, detail: str, more: bytes, retry_after: int) -> None:
         """Tells that the app gave no answer."""

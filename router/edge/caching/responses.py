@@ -7,10 +7,13 @@ storable is remembered for a short while, in which its requests do not wait for 
 
 from __future__ import annotations
 
+import asyncio
+import copy
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
+from kernel.tasks import spawn, stop
 from router.core.caching import keys
 from router.core.caching.asked import Asked, read_asked
 from router.core.caching.memory import Memory
@@ -25,6 +28,7 @@ from router.edge.caching.deliver import give
 from router.edge.caching.fetch import Fetch
 from router.edge.caching.passing import Passing
 from router.edge.caching.reader import NOTE, Reader
+from router.edge.caching.shelf import INLINE, Shelf
 from router.edge.caching.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -36,6 +40,7 @@ _MOST_REMEMBERED: Final = 16_384
 _MOST_VARYING: Final = 65_536
 _MOST_BACKGROUND: Final = 64
 _MOST_NAMES: Final = 16
+_TEND_S: Final = 2.0
 
 
 class ResponseCache:
@@ -45,9 +50,12 @@ class ResponseCache:
         most_object: bytes of a body that can be kept.
     """
 
-    def __init__(self, edge: Edge) -> None:
+    def __init__(self, edge: Edge, shelf: Shelf | None = None) -> None:
         settings = edge.settings
         self.edge = edge
+        self._shelf = shelf
+        self._tended = edge.now
+        self._tending: asyncio.Task[None] | None = None
         self.most_object = min(settings.cache_object, settings.cache_memory)
         self._memory = Memory(settings.cache_memory)
         self._room = settings.cache_memory  # for answers that are still coming
@@ -78,38 +86,58 @@ class ResponseCache:
         url = keys.url_of(host, head.target, rule)
         owner = f"{route.project}\0{release}\0{client.peer.client_scheme(head)}\0".encode()
         primary = keys.primary_key(owner, head.host, url, rule, head.lines)
-        names = self._varying.get(primary)
-        key = primary if names is None else primary + b"\0" + keys.variant(names, head.lines)
-        stored = self._memory.get(key)
+        key, stored = self._find(url, primary, head.lines)
         now = time.time()
         judged = ASK if stored is None else judge(stored, asked, now)
         if judged == PASS:
             return self._pass(request, rule, b"fwd=bypass")
         if stored is not None and judged != ASK:
-            self._hit(client, request, stored, asked, now)
-            if judged != BACKGROUND:
+            if not self._hit(client, request, stored, asked, now):
+                self.forget(stored)
+                stored, judged = None, ASK
+            elif judged != BACKGROUND:
                 return True
         wanted = Wanted(route, release, asked, url, primary, key)
         wanted.groups = (b"u" + url, b"h" + host, b"p" + route.project.encode())
         if stored is not None:
             wanted.forwarded = b"fwd=request" if judged == ASK and _is_fresh(stored, now) else b"fwd=stale"
             wanted.stored = stored
-        elif names is not None:
+        elif key is not primary:
             wanted.forwarded = b"fwd=vary-miss"
         if judged == BACKGROUND:
             self._ask_behind(client, request, wanted)
             return True
         return self._ask(client, request, wanted)
 
-    def _hit(self, client: Client, request: Request, stored: Stored, asked: Asked, now: float) -> None:
+    def _find(self, url: bytes, primary: bytes, lines: bytes) -> tuple[bytes, Stored | None]:
+        """The key of a request, and what is stored under it, in memory or on the shelf."""
+        names, shelf = self._varying.get(primary), self._shelf
+        key = primary if names is None else primary + b"\0" + keys.variant(names, lines)
+        stored = self._memory.get(key)
+        if shelf is None or (stored is not None and shelf.is_current(stored)):
+            return key, stored
+        if stored is not None:
+            self._memory.remove(key)
+        if names is None and (names := shelf.names(url, primary)) is not None:
+            self._vary(primary, names)
+            key = primary + b"\0" + keys.variant(names, lines)
+        stored = shelf.get(url, key)
+        if stored is not None:
+            self._memory.put(stored)
+        return key, stored
+
+    def _hit(self, client: Client, request: Request, stored: Stored, asked: Asked, now: float) -> bool:
         metrics = self.edge.metrics
-        metrics.cache_hits += 1
         left = stored.lifetime - (now - stored.born)
+        request.kind, request.release = CACHE, stored.release
+        if not give(client, request, stored, asked, now, b"Cache-Status: shipoff; hit; ttl=%d\r\n" % left):
+            return False
+        metrics.cache_hits += 1
         if left <= 0:
             metrics.cache_stale += 1
-        request.kind = CACHE
-        request.release = stored.release
-        give(client, request, stored, asked, now, b"Cache-Status: shipoff; hit; ttl=%d\r\n" % left)
+        if self._shelf is not None:
+            self._shelf.touch(stored, now)
+        return True
 
     def _ask(self, client: Client, request: Request, wanted: Wanted) -> bool:
         """Asks the app, or waits for somebody else's question."""
@@ -173,19 +201,46 @@ class ResponseCache:
         stored.release = wanted.release
         return stored
 
-    def keep(self, primary: bytes, stored: Stored) -> None:
+    def keep(self, wanted: Wanted, stored: Stored) -> None:
         """Keeps an answer."""
+        primary, shelf = wanted.primary, self._shelf
         self._remembered.pop(primary, None)
-        if stored.vary:
-            self._varying[primary] = _together(stored.vary, self._varying.pop(primary, None))
-            if len(self._varying) > _MOST_VARYING:
-                self._varying.popitem(last=False)
-        self.edge.metrics.cache_stored += self._memory.put(stored)
+        if stored.vary and (names := _together(stored.vary, self._varying.get(primary))) != self._varying.get(primary):
+            self._vary(primary, names)
+            if shelf is not None:
+                shelf.put_names(wanted.url, primary, names)
+        if shelf is None:
+            self.edge.metrics.cache_stored += self._memory.put(stored)
+        elif stored.size <= INLINE or stored.body_file:
+            self._shelve(shelf.put(wanted.url, stored), stored)
+        else:
+            _ = spawn(self._keep_large(shelf, wanted.url, stored), "router.cache.write")
+
+    async def _keep_large(self, shelf: Shelf, url: bytes, stored: Stored) -> None:
+        filed = copy.copy(stored)  # who reads along has the body in memory
+        put = await asyncio.to_thread(shelf.put, url, filed)
+        filed.body = None
+        self._shelve(put, filed)
+
+    def _shelve(self, put: bool, stored: Stored) -> None:
+        if put:
+            self.edge.metrics.cache_stored += 1
+            self._memory.put(stored)
+        else:
+            self._memory.remove(stored.key)
+
+    def _vary(self, primary: bytes, names: tuple[bytes, ...]) -> None:
+        self._varying[primary] = names
+        self._varying.move_to_end(primary)
+        if len(self._varying) > _MOST_VARYING:
+            self._varying.popitem(last=False)
 
     def forget(self, stored: Stored | None) -> None:
         """Keeps an answer no longer."""
         if stored is not None:
             self._memory.remove(stored.key)
+            if self._shelf is not None:
+                self._shelf.remove(stored)
 
     def remember(self, primary: bytes) -> None:
         """An answer could not be kept: for a while nobody waits for the next one."""
@@ -220,25 +275,51 @@ class ResponseCache:
         return self.purge(b"u" + url)
 
     def purge(self, group: bytes) -> int:
-        """Forgets a group of answers (`core/caching/keys.py`), and keeps none that is on its way already."""
+        """Forgets a group of answers (edge/caching/purging.py), and keeps none that is on its way; returns how many."""
         for fetch in self._fetches:
             if group[:1] == b"t" or group in fetch.wanted.groups:
                 fetch.may_keep = False
                 if self._fetching.get(fetch.wanted.key) is fetch:
                     del self._fetching[fetch.wanted.key]
         gone = [self._memory.remove(key) for key in self._memory.group(group)]
-        return len(gone)
+        if self._shelf is None:
+            return len(gone)
+        removed = sum(self._shelf.remove(stored) for stored in gone if stored is not None)
+        return removed + (self._shelf.forget(group[1:]) if group[:1] == b"u" else 0)
+
+    async def purge_shelf(self, groups: set[bytes]) -> int:
+        """Forgets what no worker has in memory; for one of the workers. Returns how many."""
+        return await asyncio.to_thread(self._shelf.purge, groups) if self._shelf is not None else 0
 
     # --- upkeep ------------------------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
         """Ends fetches that are past their deadline, and the waiting of those who have waited long enough."""
         self.edge.metrics.cache_evicted = self._memory.evicted
+        if self._shelf is not None and now - self._tended > _TEND_S and self._tending is None:
+            self._tended = now
+            self._tending = spawn(self.tend(), "router.cache.tend")
         for fetch in [one for one in self._fetches if 0 < one.deadline < now]:
             fetch.expire()
         for fetch in list(self._fetches):
             for reader in [r for r in fetch.readers if r.until < now and not r.begun and r is not fetch.owner]:
                 reader.go_alone()
+
+    async def tend(self) -> None:
+        """Looks after the shelf: how much there is, and what has to go."""
+        try:
+            if self._shelf is not None:
+                await asyncio.to_thread(self._shelf.tend)
+        finally:
+            self._tending = None
+
+    async def close(self, remove: bool = False) -> None:
+        """Ends what is asked for; removes the shelf when it is not meant to stay."""
+        for fetch in list(self._fetches):
+            fetch.break_off()
+        await stop(self._tending)
+        if self._shelf is not None:
+            self._shelf.close(remove)
 
     def gauges(self) -> dict[str, float]:
         """What is kept."""

@@ -18,8 +18,8 @@ async def test_the_second_request_does_not_reach_the_app(cached: InProcess, orig
     assert len(origin.requests) == 1
     assert (first.status, first.body) == (second.status, second.body) == (200, b"hello")
     assert how(first) == "shipoff; fwd=uri-miss; stored"
-    assert how(second) == "shipoff; hit; ttl=59"
-    assert second["age"] == "0"
+    assert how(second) in ("shipoff; hit; ttl=59", "shipoff; hit; ttl=58")
+    assert second["age"] in ("0", "1")
     assert first["date"] == second["date"] != ""
     assert first["x-request-id"] != second["x-request-id"]
     assert "theirs" not in second["x-request-id"]

@@ -12,11 +12,13 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from kernel.tasks import spawn, stop
 from router.core.records import EndpointsRecord, Route
 from router.edge.caching.responses import ResponseCache
+from router.edge.caching.shelf import Shelf
 from router.edge.certificate_store import CertificateStore
 from router.edge.context import TICK_S, Edge
 from router.edge.doorway import visitors
@@ -155,7 +157,9 @@ class InProcess:
 
     def __init__(self, **settings: Any) -> None:
         self.edge = Edge(RouterSettings(**settings))
-        self.edge.responses = ResponseCache(self.edge)
+        shared = self.edge.settings.cache_dir
+        shelf = Shelf(Path(shared), self.edge.settings.cache_shared, 1) if shared else None
+        self.edge.responses = ResponseCache(self.edge, shelf)
         self.port = 0
         self.tls_port = 0
         self.certificates: CertificateStore
@@ -190,6 +194,8 @@ class InProcess:
         for client in list(self.edge.clients):
             client.transport.abort()
         await asyncio.sleep(0.01)
+        if self.edge.responses is not None:
+            await self.edge.responses.close()
         self.edge.close()
 
     def put(self, *records: dict[str, Any]) -> None:
@@ -267,6 +273,17 @@ class Processes:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.admin)
         try:
             writer.write(b"GET " + path.encode() + b" HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n")
+            return await read_message(reader)
+        finally:
+            writer.close()
+
+    async def post(self, path: str, question: object) -> Message:
+        """Tells the admin door something, as JSON."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.admin)
+        try:
+            body = json.dumps(question).encode()
+            head = f"POST {path} HTTP/1.1\r\nHost: admin\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+            writer.write(head.encode() + body)
             return await read_message(reader)
         finally:
             writer.close()
