@@ -18,10 +18,12 @@ _MAX_LINE: Final = 4096
 _MAX_TRAILERS: Final = 16384
 _SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?\r\n").fullmatch
 _TRAILER: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t\x20-\x7e\x80-\xff]*\r\n").fullmatch
-# Fields that frame, route or authorise a message are not allowed behind its body (RFC 9110, section 6.5.1).
+# Fields that frame, route, authorise or identify are not allowed behind a body (RFC 9110, section 6.5.1): an app that
+# takes trailers for headers would believe them.
 _NOT_TRAILERS: Final = frozenset(
     b"content-length transfer-encoding host connection te trailer upgrade content-encoding content-type content-range "
-    b"authorization cookie set-cookie".split()
+    b"authorization cookie set-cookie expect keep-alive proxy-connection proxy-authorization forwarded x-forwarded-for "
+    b"x-forwarded-proto x-forwarded-host x-forwarded-port x-real-ip x-request-id cf-connecting-ip true-client-ip".split()
 )
 
 _AT_SIZE, _AT_DATA_END, _AT_TRAILER = 0, 1, 2
@@ -107,5 +109,5 @@ class Chunked:
     def _take_trailer(self, line: bytes) -> None:
         match = _TRAILER(line)
         self._trailers += len(line)
-        if match is None or match[1].lower() in _NOT_TRAILERS or self._trailers > _MAX_TRAILERS:
+        if match is None or match[1].lower().replace(b"_", b"-") in _NOT_TRAILERS or self._trailers > _MAX_TRAILERS:
             raise Refused(BAD_REQUEST, "a trailer is malformed, too large or not allowed")

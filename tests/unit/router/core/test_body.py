@@ -60,3 +60,9 @@ def test_endless_trailers_are_refused() -> None:
     chunked.feed(b"0\r\n")
     with pytest.raises(Refused):
         chunked.feed(b"X-A: 1\r\n" * 10_000)
+
+
+@pytest.mark.parametrize("name", [b"Content-Length", b"content_length", b"Host", b"X-Forwarded-For", b"Authorization"])
+def test_what_frames_or_identifies_is_no_trailer(name: bytes) -> None:
+    with pytest.raises(Refused):
+        Chunked().feed(b"0\r\n" + name + b": 1\r\n\r\n")
