@@ -23,7 +23,8 @@ _TRAILER: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t\x20-\x7e\x80-
 _NOT_TRAILERS: Final = frozenset(
     b"content-length transfer-encoding host connection te trailer upgrade content-encoding content-type content-range "
     b"authorization cookie set-cookie expect keep-alive proxy-connection proxy-authorization forwarded x-forwarded-for "
-    b"x-forwarded-proto x-forwarded-host x-forwarded-port x-real-ip x-request-id cf-connecting-ip true-client-ip".split()
+    b"x-forwarded-proto x-forwarded-host x-forwarded-port x-real-ip x-request-id cf-connecting-ip "
+    b"true-client-ip".split()
 )
 
 _AT_SIZE, _AT_DATA_END, _AT_TRAILER = 0, 1, 2
