@@ -30,8 +30,6 @@ from bench.router_overhead.shapes import GET
 from bench.router_overhead.upstream import App
 
 _HERE: Final = Path(__file__).parent
-_TABLES_S: Final = 240.0
-_TABLES_QUICK_S: Final = 12.0
 
 
 def arguments() -> argparse.Namespace:
@@ -119,12 +117,12 @@ def _latency(found: Found, started: Sequence[Peer], app: int, length: Plan) -> i
         found.note("latency at a fixed rate: out of time")
         return 0
     if length.every:
-        measure.rates(found, started, app, GENTLE, length)
+        measure.rates(found, started, app, GENTLE, min(3, length.rate_rounds), length)
     costs = [median(cpu) for one in some if (cpu := found.cpu_us(GET, one.name))]
     if not costs:
         return 0
     rate = min(HIGHEST, int(5e5 / max(costs) / 100) * 100)
-    measure.rates(found, some, app, rate, length)
+    measure.rates(found, some, app, rate, length.rate_rounds, length)
     return rate
 
 
@@ -132,7 +130,7 @@ def _tables(found: Found, scratch: Path, quick: bool, length: Plan) -> list[Any]
     if quick and length.left_s() < 0:
         found.note("tables of 10k and 1M hosts: out of time")
         return []
-    return tables.figures(found, scratch, quick, _TABLES_QUICK_S if quick else _TABLES_S)
+    return tables.figures(found, scratch, quick, length)
 
 
 def _versions(names: Sequence[str]) -> dict[str, str]:

@@ -102,11 +102,11 @@ def _sample(shape: Shape, peer: Peer, seconds: float) -> Sample:
     return Sample(used, counted, (after[0] - ticks[0], after[1] - ticks[1]))
 
 
-def rates(found: Found, running: Sequence[Peer], app: int, rate: int, plan: Plan) -> None:
+def rates(found: Found, running: Sequence[Peer], app: int, rate: int, rounds: int, plan: Plan) -> None:
     """Latency at a fixed rate, with the app alone as what the measurement itself costs."""
     targets = [("direct", app), *((one.name, one.port) for one in running)]
-    _say(f"fixed rate, {rate}/s: {plan.rate_rounds} rounds")
-    for number in range(plan.rate_rounds):
+    _say(f"fixed rate, {rate}/s: {rounds} rounds")
+    for number in range(rounds):
         if plan.left_s() < 0:
             found.note(f"fixed rate, {rate}/s, round {number + 1}: out of time")
             return

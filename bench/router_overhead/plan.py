@@ -12,11 +12,12 @@ class Plan:
     """The length of a run.
 
     Attributes:
-        rounds: of each shape; the first one, GET 1 KB, gets `get_rounds`.
+        rounds: of each shape; the first one, GET 1 KB, gets `get_rounds`,.
         seconds: of one sample.
         every: all peers take part in every shape, not only nginx and HAProxy.
         idle: connections held.
         budget_s: what would begin after so long is left out, and named.
+        end_s: nothing may last longer.
     """
 
     get_rounds: int
@@ -28,7 +29,12 @@ class Plan:
     rate_rounds: int
     rate_seconds: float
     budget_s: float
+    end_s: float
     began: float = field(default_factory=time.monotonic)
+
+    def end_in_s(self) -> float:
+        """Seconds until all must be over."""
+        return self.end_s - (time.monotonic() - self.began)
 
     def left_s(self) -> float:
         """Seconds of the budget that are left."""
@@ -38,13 +44,14 @@ class Plan:
 FULL: Final = {
     "get_rounds": 9,
     "rounds": 5,
-    "seconds": 1.5,
+    "seconds": 1.2,
     "warm_s": 0.3,
     "every": True,
     "idle": 10_000,
     "rate_rounds": 5,
     "rate_seconds": 3.0,
-    "budget_s": 960.0,
+    "budget_s": 900.0,
+    "end_s": 1_200.0,
 }
 QUICK: Final = {
     "get_rounds": 2,
@@ -56,6 +63,7 @@ QUICK: Final = {
     "rate_rounds": 1,
     "rate_seconds": 1.0,
     "budget_s": 42.0,
+    "end_s": 56.0,
 }
 
 

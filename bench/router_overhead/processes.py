@@ -25,10 +25,14 @@ DESCRIPTORS: Final = 65_536
 
 
 @functools.cache
+def usable() -> tuple[int, ...]:
+    """The cores that this process had when it began."""
+    return tuple(sorted(os.sched_getaffinity(0)))
+
+
 def cores() -> tuple[int, int]:
     """The cores of the proxy and of the load; the same one when there is only one."""
-    usable = sorted(os.sched_getaffinity(0))
-    return usable[0], usable[min(1, len(usable) - 1)]
+    return usable()[0], usable()[min(1, len(usable()) - 1)]
 
 
 def take_load_core() -> None:
