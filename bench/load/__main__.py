@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.load import ceiling, demo, report, result
-from bench.load.live import Progress
+from bench.load.live import Progress, summary
 from bench.load.run import Outcome, run
 from bench.load.scenario import Refused, Scenario, library, load
 from bench.load.target import Target, find
@@ -109,7 +109,8 @@ def _announce(scenario: Scenario, target: Target) -> None:
 
 
 def _publish(outcome: Outcome, options: argparse.Namespace) -> None:
-    show(result.figures(outcome))
+    summary(outcome)
+    show([one for one in result.figures(outcome) if one.goal is not None])
     for kind, count in sorted(result.whole(outcome).errors.items()):
         print(f"error: {count} × {kind}")
     for text in result.warnings(outcome):

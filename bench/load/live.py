@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from bench.load.result import whole
+from bench.load.result import PERCENTILES, whole
 from bench.load.run import Outcome
 from bench.load.tally import Lane
 
 _EVERY_S: Final = 1.0
 _RECENT_S: Final = 5.0
+_WIDTH: Final = 120
 
 
 class Progress:
@@ -67,6 +68,18 @@ def _line(outcome: Outcome) -> str:
         f"{outcome.seconds:6.1f} of {outcome.scenario.seconds:g} s  {total.due:>8} due  {total.good:>8} good  "
         f"{total.failed:>6} errors  last {_RECENT_S:g} s: {latency}"
     )
+
+
+def summary(outcome: Outcome, out: IO[str] = sys.stdout) -> None:
+    """The whole run by kind, at its end."""
+    table = Table(title=f"{outcome.scenario.title}: ms from the intended start", title_justify="left")
+    for column in ("kind", "due", "good", "errors", *(f"p{percent:g}" for percent in PERCENTILES), "max"):
+        table.add_column(column, justify="left" if column == "kind" else "right")
+    lanes = [(name, outcome.tally.total(name)) for name in outcome.tally.names()]
+    for name, lane in [*lanes, ("all requests", whole(outcome))] if len(lanes) > 1 else lanes:
+        shown = [*(lane.latency.percentile(percent) for percent in PERCENTILES), lane.latency.largest]
+        table.add_row(name, str(lane.due), str(lane.good), str(lane.failed), *[f"{us / 1000:.2f}" for us in shown])
+    Console(file=out, width=None if out.isatty() else _WIDTH).print(table)
 
 
 def _table(outcome: Outcome) -> Table:

@@ -89,7 +89,7 @@ def distribution(outcome: Outcome) -> str:
     kinds = [(name, outcome.tally.total(name).latency) for name in outcome.tally.names()]
     kinds = [(name, one) for name, one in kinds if one.count]
     highest = max((one.count for _, one in kinds), default=1)
-    last = next((percent for percent in _NINES[2:] if 100 / (100 - percent) >= highest), _NINES[-1])
+    last = max(percent for percent in _NINES if percent <= 90 or 100 / (100 - percent) <= highest)
     x = Scale(1, 100 / (100 - last), _LEFT, _WIDTH - _RIGHT, log=True)
     y = _decades([value for _, one in kinds for value in (one.percentile(1), float(one.largest))])
     parts = [*_log_grid(y)]

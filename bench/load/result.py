@@ -63,8 +63,10 @@ def _warnings(outcome: Outcome) -> Iterator[str]:
         yield f"Each client process used {busy(outcome):.0%} of a core: it may be the limit. Use more of them."
     if any(kind.endswith("in the client") for kind in errors):
         yield "Arrivals found no room in the client. Allow more connections, or take it as what it is: an overload."
-    if any(one.status not in (0, None) for one in outcome.hooks):
-        yield "A hook failed; its output is below."
+    for one in outcome.hooks:
+        if one.status not in (0, None):
+            lines = one.said.strip().splitlines() or ["it said nothing"]
+            yield f"The hook {one.name} at {one.began_s:.1f} s ended with {one.status}: {lines[-1][:200]}"
 
 
 def document(outcome: Outcome) -> dict[str, Any]:

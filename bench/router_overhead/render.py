@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.router_overhead import chart
+from bench.router_overhead.peers import OURS, PURE
 from bench.router_overhead.results import Figure, Results
 
 HERE: Final = Path(__file__).parent
@@ -23,6 +24,7 @@ def text(results: Results) -> str:
     parts = [
         _machine(results),
         _section("Goals", _goals(results)),
+        _section("Work per CPU-second, relative to nginx and HAProxy (more is better)", _ratios(results)),
         _section("CPU per request in µs (10 MB: CPU seconds per GB)", _costs(results)),
         _section("Of that in the kernel", _kernel(results)),
         _section("Requests per second as seen (64 connections, closed loop)", _seen(results)),
@@ -74,6 +76,19 @@ def _goals(results: Results) -> list[list[str]]:
         rows.append(
             [one["name"].replace(" / ", ", "), _value(one), f"{bound} {one['goal']:g} {_unit(one)}".strip(), met]
         )
+    return rows
+
+
+def _ratios(results: Results) -> list[list[str]]:
+    pairs = [(own, peer) for own in (OURS, PURE) if own in results.peers() for peer in ("nginx", "haproxy")]
+    rows = [["", *(f"{own} / {peer}" for own, peer in pairs)]]
+    for shape in results.shapes():
+        costs = results.costs(shape)
+        cells = [
+            f"{costs[peer]['value'] / costs[own]['value']:.2f}" if peer in costs and own in costs else "–"
+            for own, peer in pairs
+        ]
+        rows.append([shape, *cells])
     return rows
 
 
