@@ -128,7 +128,7 @@ class Stream(asyncio.Protocol):
         """Counts the blank lines that end events (HTML, section 9.2.5)."""
         text = (self._last + data).replace(b"\r\n", b"\n")
         events = text.count(b"\n\n")
-        self._last = text.rpartition(b"\n\n")[2][-1:]
+        self._last = text.rpartition(b"\n\n")[2][-3:]
         for _ in range(min(events, self._owner.events - self.seen)):
             self._event()
 

@@ -30,7 +30,7 @@ def target() -> Iterator[Target]:
         yield find(f"http://127.0.0.1:{port}")
 
 
-def scenario(*requests: dict[str, Any], seconds: float = 1, rate: float = RATE, **more: Any) -> Scenario:
+def scenario(*requests: dict[str, Any], seconds: float = 0.5, rate: float = RATE, **more: Any) -> Scenario:
     return Scenario.model_validate(
         {"title": "Test", "stage": [{"seconds": seconds, "rate": rate}], "request": requests, "pace": "even", **more}
     )
@@ -61,7 +61,7 @@ def test_every_kind_of_request_is_answered(target: Target) -> None:
     outcome = loaded(target, *kinds, count=2, pace="poisson")
     total = result.whole(outcome)
     assert (total.failed, total.errors, outcome.stopped) == (0, {}, False)
-    assert total.good == total.due > RATE / 2
+    assert total.good == total.due > RATE / 4
     gaps = outcome.tally.total("events: gaps")
     assert gaps.good == 3 * outcome.tally.total("events").good > 0
 
@@ -81,9 +81,7 @@ def test_a_stall_is_seen_by_all_who_came_while_it_lasted(target: Target) -> None
     half = int(STALL_S * 1e6 / 2)
     assert open_loop.above(half) >= RATE * STALL_S / 2 * 0.9  # those of the stall's first half waited that long
     assert open_loop.percentile(90) > half
-    assert closed_loop.count > open_loop.count  # many more requests, and nearly none of them says so:
-    assert closed_loop.above(half) < open_loop.above(half) / 10
-    assert closed_loop.percentile(99) < half
+    assert closed_loop.above(half) < open_loop.above(half) / 10  # one of each connection, whoever else would have come
 
 
 async def closed(target: Target, connections: int, seconds: float) -> Histogram:
@@ -120,15 +118,17 @@ def test_what_passes_its_deadline_counts_with_the_time_it_waited(target: Target)
 def test_arrivals_without_room_are_errors_and_not_silence(target: Target) -> None:
     page = {"name": "page", "path": "/slow/400"}
     total = loaded(target, page, connections=2, waiting=5, timeout_s=5).tally.total()
-    assert total.errors["too many waiting in the client"] > RATE / 2
-    assert total.good + total.failed == total.due == RATE
+    assert total.errors["too many waiting in the client"] > RATE / 4
+    assert total.good + total.failed == total.due == RATE / 2
 
 
 def test_a_target_that_is_not_there_is_told(target: Target) -> None:
     with demo.running() as port:
         gone = find(f"http://127.0.0.1:{port}")
     kinds = [{"name": "page"}, {"name": "events", "kind": "stream", "path": "/events"}]
-    total = result.whole(loaded(gone, *kinds, timeout_s=2, seconds=0.5))
+    outcome = loaded(gone, *kinds, timeout_s=2)
+    total = result.whole(outcome)
+    assert "connection refused" in report.page(outcome)
     assert total.good == 0
     assert total.errors["connection refused"] > 0
     assert total.failed == total.due
@@ -202,7 +202,7 @@ def test_what_is_not_this_machine_is_refused() -> None:
 
 
 def test_the_report_shows_names_as_text(target: Target) -> None:
-    outcome = loaded(target, {"name": "page"}, seconds=0.3)
+    outcome = loaded(target, {"name": "page"})
     evil = outcome.scenario.model_copy(update={"title": "<script>alert(1)</script>"})
     outcome.scenario = evil
     assert "<script" not in report.page(outcome)
