@@ -38,6 +38,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer rounds and peers; ends within a minute")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure and every sample")
     parser.add_argument("--publish", action="store_true", help="write results.json, README tables and chart here")
+    parser.add_argument("--tables", action="store_true", help="run bench/route_table too: 20 minutes more")
     parser.add_argument("--peers", default=",".join(ALL), metavar="NAMES", help="of " + ", ".join(ALL))
     parser.add_argument("--only", default="", metavar="TEXT", help="only shapes whose name has this in it")
     parser.add_argument("--no-install", action="store_true", help="use what is here and leave out the rest")
@@ -96,14 +97,14 @@ def _measured(found: Found, make: Any, length: Plan, options: argparse.Namespace
             rate = _latency(found, started, app.port, length)
     made = figures.figures(found, rate)
     if not options.only:
-        made += _tables(found, scratch, options.quick, length)
+        made += tables.figures(found, scratch, anew=options.tables)
     return made
 
 
 def _start(peer: Peer, found: Found, scratch: Path, app: int, certificates: Any, running: contextlib.ExitStack) -> bool:
     try:
         peer.start(scratch, app, certificates)
-    except RuntimeError as error:
+    except (OSError, RuntimeError) as error:
         found.note(f"{peer.name}: {str(error).strip()[-300:]}")
         return False
     running.callback(peer.stop)
@@ -124,13 +125,6 @@ def _latency(found: Found, started: Sequence[Peer], app: int, length: Plan) -> i
     rate = min(HIGHEST, int(5e5 / max(costs) / 100) * 100)
     measure.rates(found, some, app, rate, length.rate_rounds, length)
     return rate
-
-
-def _tables(found: Found, scratch: Path, quick: bool, length: Plan) -> list[Any]:
-    if quick and length.left_s() < 0:
-        found.note("tables of 10k and 1M hosts: out of time")
-        return []
-    return tables.figures(found, scratch, quick, length)
 
 
 def _versions(names: Sequence[str]) -> dict[str, str]:

@@ -3,8 +3,11 @@
 # environ: our router gets this process's environment with its settings added.
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +24,7 @@ OURS: Final = "ours"
 PURE: Final = "ours pure"
 HOSTS: Final = 512
 _TLS_S: Final = 1.0
+_SERVES_S: Final = 10.0
 _ROOT: Final = Path(__file__).parents[2]
 
 
@@ -56,7 +60,8 @@ class Peer:
             self.process = Process(argv, cores()[0], file, env)
         try:
             wait_for(place.port, self.process, log)
-        except RuntimeError:
+            _until_it_serves(place.port)
+        except (OSError, RuntimeError):
             self.stop()
             raise
         self.port, self.tls = place.port, place.tls if listens(place.tls, _TLS_S) else 0
@@ -83,6 +88,24 @@ class Peer:
         if self.process is not None:
             self.process.stop()
             self.process = None
+
+
+def _until_it_serves(port: int) -> None:
+    """Some listen before they have read their routes.
+
+    Raises:
+        RuntimeError: the app's answer does not come through.
+    """
+    give_up = time.monotonic() + _SERVES_S
+    while time.monotonic() < give_up:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            asked = http.client.HTTPConnection("127.0.0.1", port, timeout=1)
+            with contextlib.closing(asked):
+                asked.request("GET", "/", headers={"Host": "site1.test"})
+                if asked.getresponse().status == http.HTTPStatus.OK:
+                    return
+        time.sleep(0.02)
+    raise RuntimeError(f"what listens on port {port} does not pass on the app's answer")
 
 
 def table(path: Path, upstream: int) -> Path:

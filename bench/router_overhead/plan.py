@@ -17,7 +17,6 @@ class Plan:
         every: all peers take part in every shape, not only nginx and HAProxy.
         idle: connections held.
         budget_s: what would begin after so long is left out, and named.
-        end_s: nothing may last longer.
     """
 
     get_rounds: int
@@ -29,12 +28,7 @@ class Plan:
     rate_rounds: int
     rate_seconds: float
     budget_s: float
-    end_s: float
     began: float = field(default_factory=time.monotonic)
-
-    def end_in_s(self) -> float:
-        """Seconds until all must be over."""
-        return self.end_s - (time.monotonic() - self.began)
 
     def left_s(self) -> float:
         """Seconds of the budget that are left."""
@@ -51,7 +45,6 @@ FULL: Final = {
     "rate_rounds": 5,
     "rate_seconds": 3.0,
     "budget_s": 900.0,
-    "end_s": 1_200.0,
 }
 QUICK: Final = {
     "get_rounds": 2,
@@ -63,7 +56,6 @@ QUICK: Final = {
     "rate_rounds": 1,
     "rate_seconds": 1.0,
     "budget_s": 42.0,
-    "end_s": 56.0,
 }
 
 
