@@ -156,20 +156,24 @@ class Edge:
     # --- connections to apps ------------------------------------------------------------------------------------------
 
     def has_room(self, endpoint: Endpoint) -> bool:
-        """Whether one more connection may be made to an endpoint; an idle one elsewhere may give way to it."""
+        """Whether one more connection may be made to an endpoint; an idle one elsewhere gives way to it."""
         if endpoint.open >= self.settings.endpoint_connections:
             return False
-        return self.upstreams < self.most_upstreams or self._give_way()
+        return self.upstreams < self.most_upstreams or self._idle() is not None
 
-    def _give_way(self) -> bool:
+    def _idle(self) -> Endpoint | None:
+        """An endpoint with idle connections."""
         for endpoint in self.pools:
             if endpoint.idle:
-                next(iter(endpoint.idle)).discard()
-                return True
-        return False
+                return endpoint
+        return None
 
     def opened(self, endpoint: Endpoint) -> None:
         """A connection to an endpoint is being made."""
+        if self.upstreams >= self.most_upstreams:
+            other = self._idle()
+            if other is not None:
+                next(iter(other.idle)).discard()
         self.upstreams += 1
         endpoint.open += 1
 

@@ -288,7 +288,10 @@ class LaneTable:
                 self._serve(lane)
             await asyncio.sleep(_SWEEP_S)
 
-    def _end(self, waiter: Waiter, now: float) -> None:
+    @staticmethod
+    def _end(waiter: Waiter, now: float) -> None:
+        if not waiter.request.ruled.waits:
+            return  # it went on, or away, while others ended
         if waiter.until < now:
             waiter.client.refuse(waiter.kind, waiter.detail)
         else:

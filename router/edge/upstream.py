@@ -21,7 +21,7 @@ from router.core.request import ANSWER, APP, Request
 from router.core.retry import CLOSED_FRESH, CLOSED_REUSED, UNTAKEN
 from router.edge import forward, policing
 from router.edge.answering import HELD_UPLOAD
-from router.edge.context import Edge
+from router.edge.context import TICK_S, Edge
 from router.edge.taken import untaken
 from router.edge.tunnel import open_tunnel
 
@@ -386,6 +386,8 @@ def take(edge: Edge, endpoint: Endpoint, careful: bool) -> Upstream | None:
     Args:
         careful: look whether it is still open even when it was used a moment ago (the request can't be sent twice).
     """
+    if careful and endpoint.idle_s < TICK_S:
+        return None  # the app closes them sooner than our clock can tell
     idle = endpoint.idle
     while idle:
         upstream: Upstream = idle.popitem()[0]

@@ -303,6 +303,15 @@ async def test_an_app_that_closes_idle_connections_early_teaches_to_do_so_before
     assert router.edge.metrics.stale >= 2
 
 
+async def test_one_that_closes_at_once_gets_what_cannot_be_sent_twice_on_new_connections(
+    router: InProcess, origin: Origin
+) -> None:
+    for request, connections in ((GET, 1), (GET, 1), (POST, 2), (POST, 3), (GET, 3)):
+        endpoint(router).idle_s = 0.1
+        assert (await router.ask(request)).status == 200
+        assert origin.connections == connections
+
+
 async def test_an_app_that_says_for_how_long_is_believed(router: InProcess, origin: Origin) -> None:
     origin.answer = b"HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nok"
     await router.ask(GET)
