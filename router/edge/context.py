@@ -19,6 +19,7 @@ from router.core.table import Table
 from router.core.waits import Waits
 from router.edge.guard import Guard
 from router.edge.poller import Poller
+from router.edge.polling import LoopPoller
 from router.edge.probing import Prober
 from router.metrics import Metrics
 from router.settings import RouterSettings
@@ -112,7 +113,7 @@ class Edge:
     def streams(self) -> Poller:
         """The sockets of the running loop."""
         if self._poller is None:
-            self._poller = Poller(asyncio.get_running_loop())
+            self._poller = LoopPoller(asyncio.get_running_loop())
         return self._poller
 
     def close(self) -> None:

@@ -26,12 +26,13 @@ _SAID_S: Final = 10.0
 class Poller:
     """The sockets of one loop."""
 
-    __slots__ = ("_ending", "_epoll", "_serving", "_sources", "loop")
+    __slots__ = ("_again", "_ending", "_epoll", "_serving", "_sources", "loop")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._epoll = select.epoll()
         self._sources: dict[int, Any] = {}
+        self._again: list[Stream] = []
         self._ending: list[tuple[Stream, OSError | None]] = []
         self._serving = False
         loop.add_reader(self._epoll.fileno(), self._serve)
@@ -66,6 +67,12 @@ class Poller:
         if not self._serving and len(self._ending) == 1:
             self.loop.call_soon(self._finish)
 
+    def again(self, stream: Stream) -> None:
+        """Lets a stream that has more to read go on when the others have had their turn."""
+        self._again.append(stream)
+        if not self._serving and len(self._again) == 1:
+            self.loop.call_soon(self._serve)
+
     # --- the loop's callback -----------------------------------------------------------------------------------------
 
     def _serve(self) -> None:
@@ -80,11 +87,24 @@ class Poller:
                         source.ready(mask)
                     except Exception as error:  # noqa: BLE001 - a fault in one connection ends that one and no other
                         self._blame(source, error)
-            self._serving = False
-            if self._ending:
-                self._finish()
-            if len(events) < _ROUNDS:
+            if not self._settle() and len(events) < _ROUNDS:
                 return
+        if self._again:
+            self.loop.call_soon(self._serve)
+
+    def _settle(self) -> bool:
+        """What the events of a batch have left to do; tells whether a stream has more to read."""
+        again, self._again = self._again, []
+        self._serving = True
+        for stream in again:
+            try:
+                stream.go_on()
+            except Exception as error:  # noqa: BLE001 - as above
+                self._blame(stream, error)
+        self._serving = False
+        if self._ending:
+            self._finish()
+        return bool(self._again)
 
     def _finish(self) -> None:
         while self._ending:

@@ -2,7 +2,9 @@
 
 They have asyncio's names and meanings, so that a protocol runs on either. What they save is the way from the kernel to
 the protocol: one callback of the loop serves a whole batch of ready sockets, writes go to the kernel at once, and reads
-grow to `_LARGE` in the middle of large bodies. Nothing here waits; everything is called by edge/poller.py.
+grow to `_LARGE` in the middle of large bodies. The set is edge-triggered (epoll(7)): the kernel tells once that there
+is something, and `_more` remembers it until a read has found nothing left. So a pause costs no system call, and a
+socket that is broken while nobody reads is told once and not without end. Nothing here waits; edge/poller.py calls it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,11 @@ if TYPE_CHECKING:
 
 READABLE: Final = select.EPOLLIN
 WRITABLE: Final = select.EPOLLOUT
+_READING: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 _BROKEN: Final = select.EPOLLERR | select.EPOLLHUP
+_ENDS: Final = select.EPOLLRDHUP | _BROKEN
+_READS: Final = select.EPOLLIN | _ENDS
+_WRITES: Final = select.EPOLLOUT | _BROKEN
 # One read: a head and a small body, or (once two in a row were full) a piece of a large one.
 _SMALL: Final = 65536
 _LARGE: Final = 524288
@@ -26,7 +32,6 @@ _LARGE: Final = 524288
 _HIGH: Final = 65536
 _LOW: Final = 16384
 _MOST_PARTS: Final = 64
-_UNWATCHED: Final = -1
 
 
 class Stream:
@@ -38,22 +43,26 @@ class Stream:
     """
 
     __slots__ = (
+        "_broken",
         "_choked",
         "_closing",
         "_ended",
+        "_ends",
         "_full",
         "_half",
         "_io",
         "_lost",
-        "_mask",
+        "_more",
         "_name",
         "_out",
         "_paused",
         "_poller",
         "_protocol",
+        "_queued",
         "_size",
         "_sock",
         "_waiting",
+        "_writing",
         "fd",
     )
 
@@ -64,7 +73,6 @@ class Stream:
         self._protocol = protocol
         self._name = name
         self.fd = sock.fileno()
-        self._mask = _UNWATCHED
         self._size = _SMALL
         self._full = 0
         self._waiting = 0
@@ -75,34 +83,52 @@ class Stream:
         self._half = False  # we end ours behind what is still to be written
         self._closing = False
         self._lost = False
-        self._watch(READABLE)
+        self._more = False  # there may be something to read
+        self._ends = False  # the last report has come: what is there now is followed by the end
+        self._broken = False  # neither side can be used any more
+        self._queued = False  # the poller calls `go_on` soon
+        self._writing = False  # the set tells when there is room to write
+        poller.watch(self, _READING, True)
         protocol.connection_made(self)
 
     # --- what the poller calls ---------------------------------------------------------------------------------------
 
     def ready(self, mask: int) -> None:
         """The socket is readable, writable or broken."""
-        if mask != READABLE:
-            if self._out and mask & (WRITABLE | _BROKEN):
-                self._flush()
-            if not mask & (READABLE | _BROKEN):
-                return
+        if mask & _WRITES and self._out:
+            self._flush()
+        if mask & _READS:
+            self._more = True
+            if mask & _ENDS:
+                self._ends = True
+                if mask & _BROKEN:
+                    self._broken = True
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Reads once; asks to be called again when that has left something."""
+        self._queued = False
         if self._paused or self._ended or self._closing or self._lost:
-            if mask & _BROKEN:
-                self._fall_silent()
+            if self._broken and self._ended:
+                self._lose(None)
             return
         try:
             data = self._io.recv(self._size)
         except BlockingIOError:
+            self._more = False
             return
         except OSError as error:
             self._lose(error)
             return
-        if data:
-            self._measure(len(data))
-            self._protocol.data_received(data)
-        else:
+        if not data:
             self._end()
+            return
+        size = len(data)
+        self._more = size == self._size or self._ends  # a short read has emptied the socket
+        self._measure(size)
+        self._protocol.data_received(data)
+        if self._more and not self._paused:
+            self._ask()
 
     def finish(self, error: OSError | None) -> None:
         """Tells the protocol that the connection is gone."""
@@ -135,7 +161,9 @@ class Stream:
                 return
             self._out = [memoryview(data)[sent:] if sent else data]
             self._waiting = left
-            self._watch(self._mask | WRITABLE if self._mask > 0 else WRITABLE)
+            if not self._writing:
+                self._writing = True
+                self._poller.watch(self, _READING | WRITABLE, False)
         if self._waiting > _HIGH and not self._choked:
             self._choked = True
             self._protocol.pause_writing()
@@ -145,9 +173,7 @@ class Stream:
         if self._closing or self._lost:
             return
         self._closing = True
-        if self._out:
-            self._watch(WRITABLE)
-        else:
+        if not self._out:
             self._lose(None)
 
     def abort(self) -> None:
@@ -169,13 +195,13 @@ class Stream:
             self._paused = True
             self._size = _SMALL
             self._full = -2  # a reader that stops us gets small pieces for a while
-            self._listen()
 
     def resume_reading(self) -> None:
         """Reads again."""
         if self._paused:
             self._paused = False
-            self._listen()
+            if self._more:
+                self._ask()
 
     def is_closing(self) -> bool:
         """Whether it is gone or about to be."""
@@ -215,61 +241,55 @@ class Stream:
             if self._full > 1:
                 self._size = _LARGE
 
-    def _watch(self, mask: int) -> None:
-        if mask != self._mask and not self._lost:
-            self._poller.watch(self, mask, self._mask == _UNWATCHED)
-            self._mask = mask
-
-    def _listen(self) -> None:
-        if not (self._ended or self._closing or self._lost):
-            self._watch((0 if self._paused else READABLE) | (WRITABLE if self._out else 0))
-
-    def _fall_silent(self) -> None:
-        """The socket is broken and nobody reads: it would report that without end."""
-        if self._ended:
-            self._lose(None)
-        elif self._mask != _UNWATCHED and not self._lost:
-            # What it still holds may be wanted: the next read after `resume_reading` finds that and the error.
-            self._poller.forget(self)
-            self._mask = _UNWATCHED
+    def _ask(self) -> None:
+        """Has `go_on` called when the others have had their turn."""
+        if not (self._queued or self._lost):
+            self._queued = True
+            self._poller.again(self)
 
     def _end(self) -> None:
         self._ended = True
-        self._watch(WRITABLE if self._out else 0)
         if not self._protocol.eof_received():
             self.close()
+        elif self._broken:
+            self._lose(None)
 
     def _flush(self) -> None:
-        out = self._out or []
-        try:
-            sent = self._sock.sendmsg(out[:_MOST_PARTS])
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._fail_to_write(error)
-            return
-        self._waiting -= sent
-        done = 0
-        for part in out:
-            if len(part) > sent:
+        """Writes until the kernel takes no more, for only then it tells when it does again."""
+        while self._out:
+            try:
+                sent = self._sock.sendmsg(self._out[:_MOST_PARTS])
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._fail_to_write(error)
+                return
+            if self._take_off(self._out, sent):
                 break
-            sent -= len(part)
-            done += 1
-        del out[:done]
-        if sent:
-            out[0] = memoryview(out[0])[sent:]
-        if not out:
+        if not self._out:
             self._out = None
             self._written()
         if self._choked and self._waiting <= _LOW and not self._lost:
             self._choked = False
             self._protocol.resume_writing()
 
+    def _take_off(self, out: list[Any], sent: int) -> bool:
+        """Forgets what was written; tells whether that was less than was offered."""
+        self._waiting -= sent
+        done = 0
+        for part in out[:_MOST_PARTS]:
+            if len(part) > sent:
+                out[done] = memoryview(part)[sent:] if sent else part
+                break
+            sent -= len(part)
+            done += 1
+        del out[:done]
+        return bool(out) and done < _MOST_PARTS
+
     def _written(self) -> None:
         if self._closing:
             self._lose(None)
             return
-        self._watch(0 if self._paused or self._ended else READABLE)
         if self._half:
             self._shut()
 
@@ -285,13 +305,12 @@ class Stream:
         if self._paused or self._ended or self._closing:
             self._lose(error)
         else:
-            self._watch(READABLE)
+            self._more = True
+            self._ask()
 
     def _lose(self, error: OSError | None) -> None:
         if not self._lost:
-            if self._mask != _UNWATCHED:
-                self._poller.forget(self)
-                self._mask = _UNWATCHED
+            self._poller.forget(self)
             self._lost = True
             self._out = None
             self._poller.end(self, error)

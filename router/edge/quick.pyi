@@ -1,0 +1,3 @@
+from router.edge.poller import Poller
+
+class QuickPoller(Poller): ...
