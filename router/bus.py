@@ -26,8 +26,8 @@ BLOCK_S: Final = 2.0
 GONE: Final = (RedisError, OSError, TimeoutError)  # what a Redis that is away, fails over or refuses us raises
 _DEAD: Final = f"{STREAM}.dead"
 _GROUP: Final = "routers"
-_EVENTS: Final = 250
-_RECORDS: Final = 500
+_EVENTS: Final = 100
+_RECORDS: Final = 200
 _MOST_DEAD: Final = 100_000
 _REMEMBERED_S: Final = 7 * 24 * 3600  # as long as the stream keeps an event
 # Every worker of every router meets the same poison; the first one buries it.

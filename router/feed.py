@@ -60,6 +60,7 @@ class Feed:
         self._heard_at = time.monotonic()
         self._reading = False
         self._served = asyncio.Event()
+        self._settled = asyncio.Event()  # served, or told that Redis gives nothing now
         self._tasks: list[asyncio.Task[None]] = []
         edge.table_age = self._age
 
@@ -70,8 +71,9 @@ class Feed:
         self._tasks.append(spawn(self._run(), "router.feed"))
         untried = self._snapshot
         while not self._served.is_set():
+            self._settled.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._served.wait(), _BOOT_S)
+                await asyncio.wait_for(self._settled.wait(), _BOOT_S)
             if untried is not None and not self._has_redis() and not await self._serve_file(untried):
                 untried = None
         self._tasks.append(spawn(self._report_regularly(), "router.report"))
@@ -128,6 +130,7 @@ class Feed:
             log.warning("the table stands still at version %d: %s", self._edge.table.version, why)
         self._why = why
         self._frozen = True
+        self._settled.set()
 
     def _heard(self) -> None:
         """Redis has said where it stands, and we are there or on the way."""
@@ -234,13 +237,13 @@ class Feed:
         if kind not in (b"r:", b"e:"):
             return  # of a kind to come
         try:
-            table.put(record_of(value), known=self._edge.table)
+            _ = table.put(record_of(value))
         except ShipoffError as error:
             self._edge.metrics.poisoned += 1
             log.error("skipped record %r of the snapshot: %s", field[:200], error)
             ours = self._edge.table.record(_key(field))
             if ours is not None:
-                table.put(ours, known=self._edge.table)
+                _ = table.put(ours)
 
     def _differs(self, position: Position) -> bool:
         """Whether Redis no longer holds what the table was built from (lost, replaced, or trimmed past us)."""
@@ -255,6 +258,7 @@ class Feed:
 
     async def _swap(self, table: Table) -> None:
         self._served.set()
+        self._settled.set()
         await adopt(self._edge, table)
 
     async def _changed(self) -> None:

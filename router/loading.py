@@ -16,7 +16,7 @@ from typing import Final
 from router.core.table import Table
 from router.edge.context import Edge
 
-SLICE_S: Final = 0.002
+SLICE_S: Final = 0.001
 
 
 class Pace:
@@ -56,10 +56,10 @@ async def adopt(edge: Edge, table: Table) -> None:
 
     One at a time: the table must not be replaced before this returns.
     """
-    old, edge.table = edge.table, table
+    pace, steps = Pace(), table.succeed(edge.table)
+    edge.table = table
     edge.changed()
-    pace = Pace()
-    for left in table.succeed(old):
+    for left in steps:
         edge.retire(left)
         if pace.due():
             await pace.rest()

@@ -49,18 +49,17 @@ class TableFile:
             log.error("the table is not changed: %s", error)
 
     async def _read(self, file: IO[bytes]) -> Table:
-        old, pace = self._edge.table, Pace()
-        table = Table("file", old.version + 1)
+        table, pace = Table("file", self._edge.table.version + 1), Pace()
         for number, line in enumerate(file, 1):
             if line.strip():
-                self._take(table, old, number, line)
+                self._take(table, number, line)
             if pace.due():
                 await pace.rest()
         return table
 
-    def _take(self, table: Table, old: Table, number: int, line: bytes) -> None:
+    def _take(self, table: Table, number: int, line: bytes) -> None:
         try:
-            table.put(orjson.loads(line), known=old)
+            _ = table.put(orjson.loads(line))
         except (ShipoffError, orjson.JSONDecodeError) as error:
             start = line.strip()[:_SHOWN].decode("utf-8", "replace")
             raise TABLE_FILE_INVALID(f"{self._path}, line {number}: {error} (it begins: {start})") from error

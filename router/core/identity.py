@@ -9,20 +9,21 @@ The version of a record decides; between equal ones (a file without versions) th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 Listed = tuple[str, str, int, str]
+_PARTS: Final = 64  # many small dicts: none ever grows in one long step
 _NOBODY: Final[tuple[str, int, tuple[str, ...]]] = ("", -1, ())
 
 
 class Owners:
     """The owner of each address of a table: instance, version of the record that says so, releases that use it."""
 
-    __slots__ = ("_owners",)
+    __slots__ = ("_parts",)
 
     def __init__(self) -> None:
-        self._owners: dict[str, tuple[str, int, tuple[str, ...]]] = {}
+        self._parts: tuple[dict[str, tuple[str, int, tuple[str, ...]]], ...] = tuple({} for _ in range(_PARTS))
 
     def claim(self, release: str, version: int, listed: Sequence[Listed]) -> tuple[list[Listed], set[str]]:
         """A release's record has come.
@@ -35,31 +36,41 @@ class Owners:
         """
         losers: set[str] = set()
         for address, instance, _, _ in listed:
-            owner, since, users = self._owners.get(address, _NOBODY)
+            part = self._part(address)
+            owner, since, users = part.get(address, _NOBODY)
             if owner == instance:
                 users = users if release in users else (*users, release)
-                self._owners[address] = (instance, max(since, version), users)
+                part[address] = (instance, max(since, version), users)
             elif since <= version:
                 losers.update(users)
-                self._owners[address] = (instance, version, (release,))
+                part[address] = (instance, version, (release,))
         return [item for item in listed if self.owns(item[0], item[1])], losers - {release}
 
     def owns(self, address: str, instance: str) -> bool:
         """Whether an address is that of an instance."""
-        return self._owners.get(address, _NOBODY)[0] == instance
+        return self._part(address).get(address, _NOBODY)[0] == instance
 
-    def leave(self, release: str, addresses: list[str]) -> None:
+    def leave(self, release: str, addresses: Iterable[str]) -> None:
         """A release uses addresses no longer; what nobody uses is forgotten."""
         for address in addresses:
-            owner, since, users = self._owners.get(address, _NOBODY)
+            part = self._part(address)
+            owner, since, users = part.get(address, _NOBODY)
             if release not in users:
                 continue
             if len(users) == 1:
-                del self._owners[address]
+                del part[address]
             else:
-                self._owners[address] = (owner, since, tuple(name for name in users if name != release))
+                part[address] = (owner, since, tuple(name for name in users if name != release))
 
-    def forget(self, most: int) -> None:
-        """Forgets up to so many addresses of a table that is no longer used."""
-        for _ in range(min(most, len(self._owners))):
-            self._owners.popitem()
+    def forget(self, most: int) -> bool:
+        """Forgets up to so many addresses of a table that is no longer used; False when none is left."""
+        part = next(filter(None, self._parts), None)
+        for _ in range(min(most, len(part or ()))):
+            _ = part.popitem() if part else None
+        return part is not None
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def _part(self, address: str) -> dict[str, tuple[str, int, tuple[str, ...]]]:
+        return self._parts[hash(address) % _PARTS]

@@ -7,6 +7,9 @@ thousand of objects; most of a large table is that. Once live it stays so, with 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
+from struct import Struct
+from typing import Final
 
 import orjson
 
@@ -15,6 +18,10 @@ from router.core.identity import Listed, Owners
 from router.core.reading import Json
 from router.core.records import EndpointsRecord
 from router.core.retry import Budget
+
+_VERSION: Final = Struct(">Q")
+_PARTS: Final = 64  # many small dicts: none ever grows, or goes, in one long step
+_STEP: Final = 128
 
 
 class Release:
@@ -44,85 +51,37 @@ class Release:
 class Releases:
     """The releases of a table, by id."""
 
-    __slots__ = ("_found", "_owners")
+    __slots__ = ("_before", "_owners", "_parts")
 
     def __init__(self) -> None:
-        self._found: dict[str, Release | bytes] = {}
+        self._parts: tuple[dict[str, Release | bytes], ...] = tuple({} for _ in range(_PARTS))
         self._owners = Owners()
+        self._before: Releases | None = None
+
+    # --- reading -----------------------------------------------------------------------------------------------------
 
     def get(self, name: str) -> Release | None:
         """A release, live from now on."""
-        found = self._found.get(name)
+        part = self._parts[hash(name) % _PARTS]
+        found = part.get(name)
         if type(found) is bytes:
-            state, version, listed = orjson.loads(found)
-            found = self._found[name] = Release(name, state, version, tuple([Endpoint(*one) for one in listed]))
+            state, version, listed = _unpack(found)
+            endpoints, budget, _ = _kept(listed, self._live(name))
+            found = part[name] = Release(name, state, version, endpoints, budget)
         return found  # type: ignore[return-value]
-
-    def live(self, name: str) -> Release | None:
-        """A release if it is live."""
-        found = self._found.get(name)
-        return found if isinstance(found, Release) else None
-
-    def put(self, record: EndpointsRecord, known: Releases) -> tuple[list[Endpoint], set[str]]:
-        """Adds a release or replaces what was there.
-
-        Args:
-            known: whose endpoints go on living here, as long as address and instance stay.
-
-        Returns:
-            Endpoints that are used no longer, and the other releases that have lost an address to this one.
-        """
-        name, addresses, before = record.id, self._addresses(record.id), known.live(record.id)
-        listed, losers = self._owners.claim(name, record.version, record.endpoints)
-        left: list[Endpoint] = []
-        if before is None:
-            self._found[name] = orjson.dumps((record.state, record.version, listed))
-        else:
-            endpoints, left = _kept(listed, before)
-            self._found[name] = Release(name, record.state, record.version, endpoints, before.budget)
-        for loser in losers:
-            left += self._dispossess(loser)
-        self._owners.leave(name, [address for address in addresses if address not in {one[0] for one in listed}])
-        return left, losers
-
-    def delete(self, name: str) -> list[Endpoint]:
-        """Forgets a release; returns its endpoints, if it was live."""
-        self._owners.leave(name, self._addresses(name))
-        found = self._found.pop(name, None)
-        return list(found.endpoints) if isinstance(found, Release) else []
-
-    def inherit(self, before: Release) -> list[Endpoint]:
-        """Goes on with the endpoints of a table that this one has replaced; returns those that are used no longer.
-
-        Most have been carried over by `put`; a release that came to life while this table was built was not.
-        """
-        found = self._found.get(before.id)
-        if isinstance(found, bytes):
-            state, version, listed = orjson.loads(found)
-            endpoints, left = _kept(listed, before)
-            self._found[before.id] = Release(before.id, state, version, endpoints, before.budget)
-            return left
-        staying = found.endpoints if found is not None else ()
-        return [e for e in before.endpoints if e not in staying]
-
-    def take(self, most: int) -> list[Release]:
-        """Forgets up to so many releases of a table that is no longer used; returns the live ones among them."""
-        taken = [self._found.popitem()[1] for _ in range(min(most, len(self._found)))]
-        self._owners.forget(most)
-        return [one for one in taken if isinstance(one, Release)]
 
     def version(self, name: str) -> int:
         """The version of a release's record; -1 when there is none."""
-        found = self._found.get(name)
+        found = self._part(name).get(name)
         if isinstance(found, bytes):
-            return int(orjson.loads(found)[1])
+            return int(_VERSION.unpack_from(found)[0])
         return -1 if found is None else found.version
 
     def record(self, name: str) -> Json | None:
         """The record of a release; None when there is none."""
-        found = self._found.get(name)
+        found = self._part(name).get(name)
         if isinstance(found, bytes):
-            return _record(name, *orjson.loads(found))
+            return _record(name, *_unpack(found))
         return None if found is None else found.record()
 
     def values(self) -> Iterator[Release]:
@@ -136,44 +95,127 @@ class Releases:
             raise KeyError(name)
         return found
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._found
+    def __contains__(self, name: str) -> bool:
+        return name in self._part(name)
 
     def __iter__(self) -> Iterator[str]:
-        """The ids, as they are at the call."""
-        return iter(list(self._found))
+        """The ids; part by part, each as it is when it is reached."""
+        for part in self._parts:
+            yield from list(part)
 
     def __len__(self) -> int:
-        return len(self._found)
+        return sum(map(len, self._parts))
 
-    def _addresses(self, name: str) -> list[str]:
-        found = self._found.get(name)
-        if isinstance(found, bytes):
-            return [one[0] for one in orjson.loads(found)[2]]
-        return [endpoint.address for endpoint in found.endpoints] if found is not None else []
+    # --- changes -----------------------------------------------------------------------------------------------------
+
+    def put(self, record: EndpointsRecord) -> tuple[list[Endpoint], set[str]]:
+        """Adds a release or replaces what was there; endpoints live on as long as address and instance stay.
+
+        Returns:
+            Endpoints that are used no longer, and the other releases that have lost an address to this one.
+        """
+        name, addresses, before = record.id, self._addresses(record.id), self._live(record.id)
+        listed, losers = self._owners.claim(name, record.version, record.endpoints)
+        left: list[Endpoint] = []
+        if before is None:
+            self._part(name)[name] = _pack(record.state, record.version, listed)
+        else:
+            endpoints, budget, left = _kept(listed, before)
+            self._part(name)[name] = Release(name, record.state, record.version, endpoints, budget)
+        for loser in losers:
+            left += self._dispossess(loser)
+        stays = {one[0] for one in listed}
+        self._owners.leave(name, [address for address in addresses if address not in stays])
+        return left, losers
+
+    def delete(self, name: str) -> list[Endpoint]:
+        """Forgets a release; returns its endpoints, if it was live."""
+        self._owners.leave(name, self._addresses(name))
+        found = self._part(name).pop(name, None)
+        return list(found.endpoints) if isinstance(found, Release) else []
 
     def _dispossess(self, name: str) -> list[Endpoint]:
         """Takes from a release what belongs to another instance now; returns the endpoints that it had in use."""
-        found = self._found[name]
+        part = self._part(name)
+        found = part[name]
         if isinstance(found, bytes):
-            state, version, listed = orjson.loads(found)
-            keeps = [one for one in listed if self._owners.owns(one[0], one[1])]
-            self._found[name] = orjson.dumps((state, version, keeps))
+            state, version, listed = _unpack(found)
+            part[name] = _pack(state, version, [one for one in listed if self._owners.owns(one[0], one[1])])
             return []
         endpoints = tuple([e for e in found.endpoints if self._owners.owns(e.address, e.instance)])
-        self._found[name] = Release(name, found.state, found.version, endpoints, found.budget)
+        part[name] = Release(name, found.state, found.version, endpoints, found.budget)
         return [e for e in found.endpoints if e not in endpoints]
 
+    # --- taking the place of others ----------------------------------------------------------------------------------
 
-def _kept(listed: Sequence[Listed], before: Release) -> tuple[tuple[Endpoint, ...], list[Endpoint]]:
-    """The endpoints of a record, those that were there before among them; and those that are no longer."""
+    def succeed(self, before: Releases) -> Iterator[list[Endpoint]]:
+        """Goes on with the live releases of a table that this one replaces, which is taken apart on the way.
+
+        From the call on, a release that comes to life here takes its endpoints over from there; the steps of the
+        result do that for those that nobody asks for.
+
+        Returns:
+            Steps of less than a millisecond; each gives the endpoints that are used no longer.
+        """
+        self._before = before
+        return self._inherit(before)
+
+    def _inherit(self, before: Releases) -> Iterator[list[Endpoint]]:
+        for part in before._parts:
+            while part:
+                left: list[Endpoint] = []
+                for name in list(islice(part, _STEP)):
+                    old = part[name]
+                    if isinstance(old, Release):
+                        new = self.get(name)
+                        staying = new.endpoints if new is not None else ()
+                        left += [e for e in old.endpoints if e not in staying]
+                    del part[name]
+                yield left
+        self._before = None
+        while before._owners.forget(_STEP):
+            yield []
+
+    def _live(self, name: str) -> Release | None:
+        """The live release whose endpoints go on: this table's, or that of the table before."""
+        found = self._part(name).get(name)
+        if not isinstance(found, Release) and self._before is not None:
+            found = self._before._part(name).get(name)
+        return found if isinstance(found, Release) else None
+
+    def _addresses(self, name: str) -> list[str]:
+        found = self._part(name).get(name)
+        if isinstance(found, bytes):
+            return [one[0] for one in _unpack(found)[2]]
+        return [endpoint.address for endpoint in found.endpoints] if found is not None else []
+
+    def _part(self, name: str) -> dict[str, Release | bytes]:
+        return self._parts[hash(name) % _PARTS]
+
+
+def _pack(state: str, version: int, listed: Sequence[Listed]) -> bytes:
+    # Joined, the bytes are a new object of their size; what orjson returns sits in the kilobyte that it wrote into.
+    return _VERSION.pack(version) + orjson.dumps((state, listed))
+
+
+def _unpack(packed: bytes) -> tuple[str, int, list[Listed]]:
+    state, listed = orjson.loads(packed[_VERSION.size :])
+    return state, _VERSION.unpack_from(packed)[0], listed
+
+
+def _kept(
+    listed: Sequence[Listed], before: Release | None
+) -> tuple[tuple[Endpoint, ...], Budget | None, list[Endpoint]]:
+    """The endpoints of a record, those that were there before among them; the budget; and those that are no longer."""
+    if before is None:
+        return tuple([Endpoint(*one) for one in listed]), None, []
     old = {(e.address, e.instance): e for e in before.endpoints}
     endpoints = []
     for address, instance, weight, zone in listed:
         endpoint = old.pop((address, instance), None) or Endpoint(address, instance)
         endpoint.weight, endpoint.zone, endpoint.gone = weight, zone, False
         endpoints.append(endpoint)
-    return tuple(endpoints), list(old.values())
+    return tuple(endpoints), before.budget, list(old.values())
 
 
 def _record(name: str, state: str, version: int, listed: Sequence[Listed]) -> Json:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from random import random
-from typing import Final
 
 from router.core.balance import Endpoint
 from router.core.host import canonical
@@ -19,8 +18,6 @@ from router.core.reading import RECORD_INVALID, Json
 from router.core.records import EndpointsRecord, Route, host_of, prefix_of
 from router.core.releases import Release, Releases
 from router.core.target import path_of
-
-_STEP: Final = 256
 
 
 class Table:
@@ -92,8 +89,8 @@ class Table:
 
     # --- changes -----------------------------------------------------------------------------------------------------
 
-    def put(self, record: object, known: Table | None = None) -> list[Endpoint]:
-        """Adds what a record says, or replaces what it said before; `known` and the result are as in `put_release`.
+    def put(self, record: object) -> list[Endpoint]:
+        """Adds what a record says, or replaces what it said before; returns endpoints that have left the table.
 
         Raises:
             ShipoffError: RECORD_INVALID, naming the field; the table stays as it was.
@@ -101,7 +98,7 @@ class Table:
         if not isinstance(record, dict):
             raise RECORD_INVALID("a record is not an object")
         if "host" not in record:
-            return self.put_release(EndpointsRecord(record), known)
+            return self.put_release(EndpointsRecord(record))
         if (plain := pack_plain(record)) is not None:
             self._exact.put(plain[0], b"", plain[1])
             if self.touched is not None:
@@ -125,19 +122,12 @@ class Table:
         if self.touched is not None:
             self.touched.add((name, prefix))
 
-    def put_release(self, record: EndpointsRecord, known: Table | None = None) -> list[Endpoint]:
-        """Adds or replaces the endpoints of a release.
-
-        Args:
-            known: the table whose endpoints go on living in this one (a resync); by default this one.
-
-        Returns:
-            Endpoints that have left the table.
-        """
-        left, losers = self.releases.put(record, (self if known is None else known).releases)
+    def put_release(self, record: EndpointsRecord) -> list[Endpoint]:
+        """Adds or replaces the endpoints of a release; returns endpoints that have left the table."""
+        left, losers = self.releases.put(record)
         if self.touched is not None:
             self.touched.update((record.id, *losers))
-        return _leave(left) if known is None else []  # `succeed` tells
+        return _leave(left)
 
     def delete_release(self, release: str) -> list[Endpoint]:
         """Forgets a release; returns the endpoints that have left the table."""
@@ -148,15 +138,15 @@ class Table:
     # --- the whole ---------------------------------------------------------------------------------------------------
 
     def succeed(self, old: Table) -> Iterator[list[Endpoint]]:
-        """Takes the place of another table, which is taken apart on the way, a small step (1 ms) at a time.
+        """Takes the place of another table, which is taken apart on the way; call it just before the swap.
 
-        Yields:
-            Endpoints that have left with it.
+        Returns:
+            Steps of less than a millisecond; each gives endpoints that have left with the old table.
         """
-        while old.releases:
-            left: list[Endpoint] = []
-            for before in old.releases.take(_STEP):
-                left += self.releases.inherit(before)
+        return self._dismantle(old, self.releases.succeed(old.releases))
+
+    def _dismantle(self, old: Table, releases: Iterator[list[Endpoint]]) -> Iterator[list[Endpoint]]:
+        for left in releases:
             yield _leave(left)
         for number in range(PARTS):
             for hosts in (old._exact, old._wildcards):

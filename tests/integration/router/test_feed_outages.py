@@ -131,3 +131,53 @@ async def test_a_router_that_starts_without_redis_serves_its_file(
     publisher.version = 3
     await publisher.put(route("b.test"))
     await until(second, 4)
+
+
+async def test_a_password_that_no_longer_fits_freezes_the_table_until_it_does(outage: Outage, follow: Follow) -> None:
+    publisher = Publisher(connect(outage.unit.url))
+    await publisher.begin()
+    await publisher.put(route("a.test"))
+    edge = await follow(outage.unit.url)
+    await publisher.redis.config_set("requirepass", "another")
+    await publisher.redis.client_kill_filter(_type="normal", skipme=True)
+    async with asyncio.timeout(LIMIT_S):
+        while not edge.gauges()["table_frozen"]:
+            await asyncio.sleep(0.01)
+    await publisher.put(route("b.test"))
+    assert hosts(edge) == {"a.test"}
+    await publisher.redis.config_set("requirepass", "secret")
+    await until(edge, 2)
+    assert hosts(edge) == {"a.test", "b.test"}
+    assert edge.metrics.resyncs == 1
+    await publisher.redis.aclose()
+
+
+async def test_a_redis_that_takes_no_report_is_followed_all_the_same(outage: Outage, follow: Follow) -> None:
+    publisher = Publisher(connect(outage.unit.url))
+    await publisher.begin()
+    await publisher.put(route("a.test"))
+    await publisher.redis.acl_setuser(
+        "reader", enabled=True, passwords=["+open"], keys=["*"], categories=["+@all"], commands=["-set", "-eval"]
+    )
+    place = outage.unit.url.partition("?")[0].removeprefix("unix://")
+    edge = await follow(f"unix://reader@{place}?password=open")
+    await publisher.redis.xadd("routes", {"e": b"poison whose burial is refused too"})
+    await publisher.put(route("b.test"))
+    await until(edge, 2)
+    assert hosts(edge) == {"a.test", "b.test"}
+    assert not edge.gauges()["table_frozen"]
+    await publisher.redis.aclose()
+
+
+async def test_a_start_without_redis_does_not_wait_for_it(outage: Outage, follow: Follow, tmp_path: Path) -> None:
+    publisher = Publisher(connect(outage.unit.url))
+    await publisher.begin("epo_1", 41)
+    await publisher.put(route("a.test"))
+    path = tmp_path / "table.jsonl"
+    _ = await follow(outage.unit.url, path)
+    async with asyncio.timeout(LIMIT_S):
+        while not path.exists():
+            await asyncio.sleep(0.01)
+    await publisher.redis.aclose()
+    edge = await follow(f"unix://{tmp_path}/none", path)
+    assert (hosts(edge), edge.table.version) == ({"a.test"}, 42)

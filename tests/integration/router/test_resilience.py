@@ -228,7 +228,7 @@ async def test_a_whole_new_table_keeps_pools_and_counts(router: InProcess, origi
     await router.ask(GET)
     table = Table("epo_2", 9)
     table.put_route(Route(route("app.test")))
-    table.put_release(EndpointsRecord(endpoints("rel_1", origin.address)), known=router.edge.table)
+    table.put_release(EndpointsRecord(endpoints("rel_1", origin.address)))
     await adopt(router.edge, table)
     await router.ask(GET)
     assert origin.connections == 1

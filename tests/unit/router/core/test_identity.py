@@ -52,7 +52,7 @@ def test_an_address_that_nobody_uses_is_forgotten() -> None:
     table.put_release(record("rel_b", 2, ("x", "ins_0")))
     assert shown(table) == {"rel_a": [], "rel_b": [("x", "ins_0")]}
     table.delete_release("rel_b")
-    assert not table.releases._owners._owners
+    assert not len(table.releases._owners)
 
 
 def test_a_resync_decides_alike_in_any_order() -> None:
@@ -63,23 +63,51 @@ def test_a_resync_decides_alike_in_any_order() -> None:
             old.put_release(one)
         live = old.releases["rel_b"].endpoints[0]
         for one in records:
-            table.put_release(one, known=old)
+            table.put_release(one)
+        assert [e for step in table.succeed(old) for e in step] == []
         assert shown(table) == {"rel_a": [], "rel_b": [("x", "ins_9")]}
         assert table.releases["rel_b"].endpoints[0] is live
 
 
-def test_only_releases_that_are_asked_for_come_to_life_and_a_new_table_goes_on_with_them() -> None:
+def twins() -> tuple[Table, Table]:
     old, new = Table(), Table()
     for table in (old, new):
         for n in range(3):
             table.put_release(record(f"rel_{n}", 3, ("x" * (n + 1), "ins_1"), ("y" * (n + 1), "ins_2")))
+    return old, new
+
+
+def test_a_new_table_goes_on_with_the_releases_that_are_in_use() -> None:
+    old, new = twins()
     live = old.releases["rel_1"]
-    live.endpoints[0].in_flight = 7
-    assert [old.releases.live(f"rel_{n}") for n in range(3)] == [None, live, None]
+    live.budget.requests = 5
     assert [e for step in new.succeed(old) for e in step] == []
     assert new.releases["rel_1"].endpoints == live.endpoints
+    assert new.releases["rel_1"].budget is live.budget
     assert new.put_release(record("rel_2", 9, ("xx", "ins_3"))) == [live.endpoints[0]]
     assert [e.instance for e in new.releases["rel_1"].endpoints] == ["ins_2"]
+
+
+def test_a_release_that_is_asked_for_just_after_the_swap_is_the_one_of_before() -> None:
+    old, new = twins()
+    first, second = old.releases["rel_1"].endpoints
+    steps = new.succeed(old)
+    assert list(new.releases["rel_1"].endpoints) == [first, second]
+    new.put_release(record("rel_1", 9, ("yy", "ins_2")))
+    assert [e for step in steps for e in step] == [first]
+    assert list(new.releases["rel_1"].endpoints) == [second]
+    assert (first.gone, second.gone) == (True, False)
+
+
+def test_a_table_that_is_built_and_not_used_changes_nothing() -> None:
+    old, _ = twins()
+    live = old.releases["rel_1"].endpoints
+    aside = Table()
+    aside.put_release(EndpointsRecord({"release": "rel_1", "state": "running", "endpoints": [
+        {"address": "unix:/xx", "instance": "ins_1", "weight": 9}
+    ]}))  # fmt: skip
+    assert old.releases["rel_1"].endpoints == live
+    assert [(e.weight, e.gone) for e in live] == [(1, False)] * 2
 
 
 @given(

@@ -93,7 +93,7 @@ def test_a_whole_new_table_takes_over_what_stays() -> None:
     old = make(endpoints("rel_1", "tcp:h:1", "tcp:h:2"), endpoints("rel_2", "tcp:h:3"))
     first, second = old.releases["rel_1"].endpoints
     new = Table()
-    new.put_release(EndpointsRecord(endpoints("rel_1", "tcp:h:2", "tcp:h:9")), known=old)
+    new.put_release(EndpointsRecord(endpoints("rel_1", "tcp:h:2", "tcp:h:9")))
     left = {first, *old.releases["rel_2"].endpoints}
     assert {e for step in new.succeed(old) for e in step} == left
     assert (len(old.releases), list(old.routes())) == (0, [])

@@ -1,0 +1,1 @@
+"""What do a million hosts cost?"""
