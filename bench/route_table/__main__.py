@@ -18,9 +18,10 @@ import orjson
 
 from bench.report import Figure, publish
 from bench.route_table import live, records
+from bench.route_table.watch import Watch
 
 SMALL = 10_000
-LOAD_S, MEMORY_MB, EFFECT_MS = 6.0, 350.0, 5.0
+LOAD_S, MEMORY_MB, EFFECT_MS, STEP_MS = 6.0, 350.0, 5.0, 5.0
 # The goals are set for this many hosts; a run with fewer has them for events only.
 GOAL_HOSTS = 1_000_000
 MEASURE = "bench.route_table.lookups"
@@ -95,6 +96,7 @@ async def running(folder: Path, hosts: int, events: int, changes: int) -> list[F
             await publisher.fill(count)
             router = live.Router(folder / f"state-{count}", redis_url=valkey.url)
             figures += await one_router(router, publisher, count, events, changes)
+            figures += await longest_steps(publisher, valkey.url, count, changes)
         await publisher.redis.aclose()
     gone = {"redis_url": f"unix://{folder}/none", "state_dir": folder / f"state-{hosts}"}
     for name, settings in (
@@ -110,32 +112,45 @@ async def running(folder: Path, hosts: int, events: int, changes: int) -> list[F
 async def one_router(
     router: live.Router, publisher: live.Publisher, count: int, events: int, changes: int
 ) -> list[Figure]:
-    """Start, events, a resync and a burst of changes."""
+    """Start and events, then a resync and a burst of changes, with requests beside them."""
     started = await router.start()
     figures = [
         _figure(f"{count} hosts: start from Redis to the first answer", started, "s", _of(LOAD_S, count)),
         _figure(f"{count} hosts: PSS of the worker", router.memory_mb()[0], "MB", _of(MEMORY_MB, count)),
     ]
-    port = router.port
-    idle = await live.event_to_effect_ms(publisher, port, events)
+    idle = await live.event_to_effect_ms(publisher, router.port, events)
     figures += _latency(f"{count} hosts: event to effect, idle", idle, EFFECT_MS)
-    busy = live.event_to_effect_ms(publisher, port, events)
-    took, waits = await live.during(port, busy)
-    figures += _latency(f"{count} hosts: event to effect, 500 requests/s", took, EFFECT_MS)
+    requests = await Watch.begin("requests", str(router.port))
+    busy, _ = await requests.during(live.event_to_effect_ms(publisher, router.port, events))
+    figures += _latency(f"{count} hosts: event to effect, 500 requests/s", busy, EFFECT_MS)
     for name, work in (
-        ("a resync", live.resync(publisher, port)),
-        (f"{changes} changes at once", live.burst(publisher, port, changes, count)),
+        ("a resync", live.resync(publisher, router.port)),
+        (f"{changes} changes at once", live.burst(publisher, router.port, changes, count)),
     ):
         began = time.monotonic()
-        _, waits = await live.during(port, work)
+        _, waits = await requests.during(work)
         figures.append(_figure(f"{count} hosts: {name}", time.monotonic() - began, "s"))
-        figures += _latency(f"{count} hosts: request during {name}", waits, None)
-        figures.append(_figure(f"{count} hosts: longest request during {name}", max(waits), "ms"))
-        now, peak = router.memory_mb()
-        figures.append(_figure(f"{count} hosts: PSS of the worker after {name}", now, "MB"))
-        figures.append(_figure(f"{count} hosts: peak of the worker (RSS) until then", peak, "MB"))
+        figures += _latency(f"{count} hosts: a request during {name}", waits, None)
+    now, peak = router.memory_mb()
+    figures.append(_figure(f"{count} hosts: PSS of the worker after these", now, "MB"))
+    figures.append(_figure(f"{count} hosts: peak of the worker, two tables (RSS)", peak, "MB"))
+    await requests.end()
     await _until_written(router.folder / "table.jsonl", publisher.version)
     await router.stop()
+    return figures
+
+
+async def longest_steps(publisher: live.Publisher, url: str, count: int, changes: int) -> list[Figure]:
+    """How long the table keeps the loop from its other work, in processor time, however busy the machine is."""
+    figures, steps = [], await Watch.begin("steps", url)
+    for name, work in (
+        ("a resync", live.resync_of_others(publisher)),
+        (f"{changes} changes at once", live.burst_for_others(publisher, changes, count)),
+    ):
+        _, took = await steps.during(work)
+        figures.append(_figure(f"{count} hosts: longest step of the loop, {name}", max(took), "ms", STEP_MS))
+        figures.append(_figure(f"{count} hosts: step of the loop, {name}, p99.9", _at(took, 0.999), "ms"))
+    await steps.end()
     return figures
 
 
@@ -148,8 +163,12 @@ def _figure(name: str, value: float, unit: str, at_most: float | None = None) ->
 
 
 def _latency(name: str, took: Sequence[float], p99_at_most: float | None) -> list[Figure]:
-    p99 = sorted(took)[int(len(took) * 0.99)]
-    return [Figure.of(f"{name}, median", took, "ms"), _figure(f"{name}, p99", p99, "ms", p99_at_most)]
+    figures = [Figure.of(f"{name}, median", took, "ms"), _figure(f"{name}, p99", _at(took, 0.99), "ms", p99_at_most)]
+    return figures if p99_at_most is not None else [*figures, _figure(f"{name}, longest", max(took), "ms")]
+
+
+def _at(took: Sequence[float], share: float) -> float:
+    return sorted(took)[int(len(took) * share)]
 
 
 async def _until_written(file: Path, version: int) -> None:

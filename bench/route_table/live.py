@@ -4,6 +4,7 @@ The probe is a host that answers by itself, so a request measures the worker alo
 and their latency counts from there, so a stall of the worker is seen by everyone who would have met it.
 """
 
+# environ: the router gets this process's environment with its settings added.
 from __future__ import annotations
 
 import asyncio
@@ -12,10 +13,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 from redis.asyncio import Redis
@@ -26,7 +27,6 @@ from kernel.streams import connect
 from stack.servers.valkey import Valkey
 from stack.unit import launch
 
-T = TypeVar("T")
 CHUNK = 1000
 LIMIT_S = 120.0
 POLL_S = 0.01
@@ -183,41 +183,6 @@ async def event_to_effect_ms(publisher: Publisher, port: int, count: int) -> lis
     return took
 
 
-class Load:
-    """Requests at fixed times in the background; `latencies_ms` of each from its time on."""
-
-    def __init__(self, port: int, per_s: float = 500.0) -> None:
-        self.latencies_ms: list[float] = []
-        self._port, self._pause = port, 1 / per_s
-        self._ends = False
-
-    async def run(self) -> None:
-        """Asks until `end`."""
-        line, due = await Line.to(self._port), time.perf_counter()
-        while not self._ends:
-            due += self._pause
-            if (early := due - time.perf_counter()) > 0:
-                await asyncio.sleep(early)
-            await line.ask()
-            self.latencies_ms.append((time.perf_counter() - due) * 1000)
-        line.close()
-
-    def end(self) -> None:
-        self._ends = True
-
-
-async def during(port: int, work: Awaitable[T]) -> tuple[T, Sequence[float]]:
-    """What came of something, and the latencies of the requests meanwhile."""
-    load = Load(port)
-    running = asyncio.get_running_loop().create_task(load.run())
-    await asyncio.sleep(0.2)
-    load.latencies_ms.clear()
-    came = await work
-    load.end()
-    await running
-    return came, load.latencies_ms
-
-
 async def resync(publisher: Publisher, port: int) -> None:
     """A new epoch, until the change that follows it is served."""
     await publisher.begin_epoch()
@@ -231,6 +196,27 @@ async def burst(publisher: Publisher, port: int, count: int, hosts: int) -> None
     await publisher.put(table)
     await publisher.put([records.probe(publisher.version, 0)])
     await _served(port, publisher.version - 1)
+
+
+async def resync_of_others(publisher: Publisher) -> None:
+    """A new epoch, until whoever follows the stream has reported it."""
+    await publisher.begin_epoch()
+    await _reported(publisher)
+
+
+async def burst_for_others(publisher: Publisher, count: int, hosts: int) -> None:
+    """Many changes at once, until whoever follows the stream has reported the last."""
+    await publisher.put(list(_take(records.records(hosts), count)))
+    await _reported(publisher)
+
+
+async def _reported(publisher: Publisher) -> None:
+    for _ in range(int(LIMIT_S / POLL_S)):
+        raw = await publisher.redis.get("routers:watch")
+        if raw and orjson.loads(raw)["version"] == publisher.version:
+            return
+        await asyncio.sleep(POLL_S)
+    raise TimeoutError("nobody reports the last version")
 
 
 async def _served(port: int, n: int) -> None:

@@ -11,16 +11,20 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Awaitable
+from typing import TypeVar
 
 import orjson
 import uvloop
 
 from bench.route_table.live import Line
+from kernel.tasks import spawn, stop
 from router.edge.context import Edge
 from router.feed import Feed
 from router.settings import RouterSettings
 
 PER_S = 500.0
+T = TypeVar("T")
 
 
 class Watch:
@@ -43,6 +47,11 @@ class Watch:
         assert self._process.stdin is not None
         self._process.stdin.write(b"\n")
         return await self._read()
+
+    async def during(self, work: Awaitable[T]) -> tuple[T, list[float]]:
+        """What came of something, and what was noted meanwhile."""
+        await self.take()
+        return await work, await self.take()
 
     async def end(self) -> None:
         assert self._process.stdin is not None
@@ -92,20 +101,19 @@ def _say(found: list[float]) -> None:
 async def main() -> None:
     kind, where = sys.argv[1:]
     noted: list[float] = []
-    loop = asyncio.get_running_loop()
-    work = loop.create_task(requests(int(where), noted) if kind == "requests" else steps(where, noted))
+    work = spawn(requests(int(where), noted) if kind == "requests" else steps(where, noted), kind)
     for _ in range(12_000):
         if noted:
             break
         await asyncio.sleep(0.01)
     _say([])
     reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while await reader.readline():
         found = noted.copy()
         noted.clear()
         _say(found)
-    work.cancel()
+    await stop(work)
 
 
 if __name__ == "__main__":
