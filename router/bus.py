@@ -14,6 +14,8 @@ from typing import Any, Final
 import orjson
 from redis.asyncio import Redis
 from redis.asyncio.connection import BlockingConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from router.core.changes import MOST_BYTES
@@ -75,7 +77,13 @@ class Bus:
         self.id = name
         self._redis: Redis = Redis(
             connection_pool=BlockingConnectionPool.from_url(
-                url, max_connections=3, timeout=5, socket_connect_timeout=2, socket_timeout=BLOCK_S + 5
+                url,
+                max_connections=3,
+                timeout=5,
+                socket_connect_timeout=2,
+                socket_timeout=BLOCK_S + 5,
+                # Once, for a pooled connection that the server has closed; all other waiting is the feed's.
+                retry=Retry(NoBackoff(), 1),
             )
         )
 
