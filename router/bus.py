@@ -82,8 +82,8 @@ class Bus:
                 timeout=5,
                 socket_connect_timeout=2,
                 socket_timeout=BLOCK_S + 5,
-                # Once, for a pooled connection that the server has closed; all other waiting is the feed's.
-                retry=Retry(NoBackoff(), 1),
+                # A connection that broke may have been the old server's: the feed must hear of it and look again.
+                retry=Retry(NoBackoff(), 0),
             )
         )
 

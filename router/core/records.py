@@ -67,7 +67,7 @@ class Route:
         self.weights: tuple[tuple[str, int], ...] = _weights(record)
         self.manifest: str = _text(record, "manifest", "")
         self.location: str = _text(record, "location", "")
-        self.status: int = _integer(record, "status", 308)
+        self.status: int = _integer(record, "status", 308, 999)
         self.policy: Policy | None = read_policy(record.get("rules"), self.host + self.path)
         self.version: int = _integer(record, "version", 0)
         self._settle()
@@ -171,11 +171,11 @@ def _text(record: Json, field: str, default: str | None = None) -> str:
     return value
 
 
-def _integer(record: Json, field: str, default: int) -> int:
+def _integer(record: Json, field: str, default: int, most: int = MOST_VERSION) -> int:
     value = record.get(field, default)
     if value is None:
         return default
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_VERSION:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= most:
         raise _wrong(field, "not a whole number")
     return value
 
@@ -238,4 +238,4 @@ def _endpoint(item: object) -> tuple[str, str, int, str]:
     instance = _text(item, "instance", "")
     if _INSTANCE(instance) is None:
         raise _wrong("instance", "not an id")
-    return address, instance, _integer(item, "weight", 1), _text(item, "zone", "")
+    return address, instance, _integer(item, "weight", 1, _MOST_WEIGHT), _text(item, "zone", "")

@@ -14,7 +14,8 @@ cdef class Release:
 
 @cython.final
 cdef class Releases:
-    cdef public dict _found
+    cdef public tuple _parts
     cdef public object _owners
+    cdef public Releases _before
 
     cpdef Release get(self, str name)
