@@ -20,7 +20,17 @@ LIVE: Final = frozenset(
         *("tls_certificates", "tls_client_ca", "tls_reload_s", "head_s", "keep_alive_s", "body_s", "connect_s"),
         *("max_connections", "answer_s", "stream_s", "tunnel_s", "pool_idle_s", "pool_size", "endpoint_connections"),
         *("upstream_connections", "retry_s", "retry_share", "retry_per_s", "hold_s", "switch_s", "hold_page_s"),
-        *("hold_queue", "hold_total", "hold_bytes", "server_timing", "small_object", "drain_s", "log_level"),
+        *(
+            "hold_queue",
+            "hold_total",
+            "hold_bytes",
+            "server_timing",
+            "small_object",
+            "drain_s",
+            "cache_wait_s",
+            "cache_waiters",
+            "log_level",
+        ),
     )
 )
 

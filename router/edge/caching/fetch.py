@@ -19,7 +19,7 @@ from router.core.body import CHUNKED, Chunked
 from router.core.caching.asked import unconditional
 from router.core.caching.reuse import may_serve_after_error
 from router.core.caching.stored import Answer, Stored, freshened
-from router.core.errors import UPSTREAM_INVALID, Refused
+from router.core.errors import Refused
 from router.core.head import read_response
 from router.core.request import ANSWER, DONE, LOCAL, Request
 from router.edge import forward, policing
@@ -69,6 +69,7 @@ class Fetch(Client):
     def __init__(self, cache: ResponseCache, client: Client, request: Request, wanted: Wanted) -> None:
         super().__init__(cache.edge)
         self.peer = client.peer
+        self.added = client.added
         self.limits = client.limits
         self.transport = Sink(self)  # type: ignore[assignment]
         self._cache = cache
@@ -88,7 +89,7 @@ class Fetch(Client):
         self._chunked: Chunked | None = None
         head = copy.copy(request.head)
         head.lines = unconditional(head.lines) + wanted.conditions()
-        head.method, head.minor, head.keep = b"GET", 1, True
+        head.minor, head.keep = 1, True
         inner = Request(head, request.id, perf_counter())
         inner.ruled = policing.Ruled(wanted.route.policy)  # type: ignore[arg-type]
         inner.ruled.release = request.ruled.release
@@ -269,8 +270,9 @@ class Fetch(Client):
 
     def _ask_anew(self) -> None:
         """A 304 that is not about what is stored: the whole answer has to be asked for."""
-        if self.wanted.stored is None:
-            self.refuse(UPSTREAM_INVALID, "the app answered 304 to a request without conditions")
+        if self.wanted.stored is None:  # nothing was asked about: that is between the client and the app
+            for reader in self._end():
+                reader.go_alone()
             return
         self._cache.forget(self.wanted.stored)
         self.wanted.stored = None

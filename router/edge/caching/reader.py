@@ -62,6 +62,7 @@ class Reader:
         """The client reads again."""
         if self.begun:
             self.pump()
+            self.flush()
 
     # --- as a fetch's reader -----------------------------------------------------------------------------------------
 
@@ -94,7 +95,7 @@ class Reader:
             length: bytes of the body, negative while unknown.
         """
         client, request = self.client, self.request
-        request.kind = APP
+        request.kind = APP if self.fetch.owner is self else CACHE
         if unchanged(self.asked, answer.status, answer.etag, answer.modified, answer.date):
             self._leave()
             give_unchanged(client, request, _CUT.sub(b"", answer.lines), NOTE % note)
@@ -137,7 +138,7 @@ class Reader:
 
     def flush(self) -> None:
         """Writes a head whose body keeps the client waiting."""
-        if self._pending and not self.client.write_paused:
+        if self.begun and self._pending and not self.client.write_paused:
             pending, self._pending = self._pending, b""
             self.client.transport.write(pending)
 

@@ -2,7 +2,7 @@
 
 A hit is answered in the callback that read the request. Everything else is a `Fetch`, one per key however many wait
 for it: bounded in number and time, after which they go to the app themselves. A key whose answer turned out not to be
-storable is remembered for a short while, in which its requests do not wait for each other.
+storable is remembered for a short while, in which its requests pass by and one now and then looks again.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from router.edge.server import Client
 
 _REMEMBERED_S: Final = 10.0
+_TRIED_S: Final = 2.0
 _MOST_REMEMBERED: Final = 16_384
 _MOST_VARYING: Final = 65_536
 _MOST_BACKGROUND: Final = 64
@@ -62,9 +63,10 @@ class ResponseCache:
         self._fetching: dict[bytes, Fetch] = {}
         self._fetches: set[Fetch] = set()
         self._background = 0
-        # primary key -> the names that its answers vary by, and when to believe no longer that it can't be kept
+        # primary key -> the names that its answers vary by; until when it is taken for one that can't be kept, and when
+        # that is tried again
         self._varying: OrderedDict[bytes, tuple[bytes, ...]] = OrderedDict()
-        self._remembered: OrderedDict[bytes, float] = OrderedDict()
+        self._remembered: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
 
     # --- a request ---------------------------------------------------------------------------------------------------
 
@@ -148,10 +150,13 @@ class ResponseCache:
         metrics.cache_misses += 1
         if request.head.method == b"HEAD" or (asked.range and wanted.stored is None):
             return self._pass(request, wanted.rule, wanted.forwarded)
+        remembered = self._is_remembered(wanted.primary)
+        if remembered and wanted.stored is None and not self._tries(wanted.primary):
+            return self._pass(request, wanted.rule, wanted.forwarded + b"; detail=uncacheable")
         settings = self.edge.settings
         reader = Reader(client, request, asked, self.edge.now + settings.cache_wait_s)
         fetch = self._fetching.get(wanted.key)
-        alone = asked.directives is not None or self._is_remembered(wanted.primary)
+        alone = asked.directives is not None or remembered
         if fetch is not None and not alone and len(fetch.readers) < settings.cache_waiters:
             fetch.join(reader)
             return True
@@ -244,7 +249,7 @@ class ResponseCache:
 
     def remember(self, primary: bytes) -> None:
         """An answer could not be kept: for a while nobody waits for the next one."""
-        self._remembered[primary] = self.edge.now + _REMEMBERED_S
+        self._remembered[primary] = (self.edge.now + _REMEMBERED_S, self.edge.now + _TRIED_S)
         self._remembered.move_to_end(primary)
         if len(self._remembered) > _MOST_REMEMBERED:
             self._remembered.popitem(last=False)
@@ -331,8 +336,16 @@ class ResponseCache:
         return not (self._fetches or self._fetching or self._background)
 
     def _is_remembered(self, primary: bytes) -> bool:
-        until = self._remembered.get(primary)
-        return until is not None and until > self.edge.now
+        known = self._remembered.get(primary)
+        return known is not None and known[0] > self.edge.now
+
+    def _tries(self, primary: bytes) -> bool:
+        """Whether it is time for one request to look again whether the answer can be kept by now."""
+        until, again = self._remembered[primary]
+        if again > self.edge.now:
+            return False
+        self._remembered[primary] = (until, self.edge.now + _TRIED_S)
+        return True
 
 
 def _is_fresh(stored: Stored, now: float) -> bool:

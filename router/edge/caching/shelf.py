@@ -22,10 +22,16 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
+from kernel.errors import define
 from router.core.caching.filed import MOST_DESCRIPTION, pack, unpack
 from router.core.caching.stored import Stored
 from router.settings import RouterSettings
 
+CACHE_DIR_UNUSABLE = define(
+    "CACHE_DIR_UNUSABLE",
+    source="client",
+    hint="set SHIPOFF_ROUTER_CACHE_DIR to a directory that the router may write to",
+)
 # Larger bodies have their own file, and go from there to the client in pieces.
 INLINE: Final = 262_144
 _LEFT_AFTER_EVICTION: Final = 0.8
@@ -51,6 +57,9 @@ class Shelf:
     Args of the constructor:
         limit: bytes, for all workers.
         workers: that share it.
+
+    Raises (from the constructor):
+        ShipoffError: CACHE_DIR_UNUSABLE.
     """
 
     def __init__(self, root: Path, limit: int, workers: int) -> None:
@@ -61,7 +70,11 @@ class Shelf:
         self._counted: tuple[int, int] | None = None
         self._lock = -1
         self._written = count()
-        root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (root / "lock").touch(mode=0o600)
+        except OSError as error:
+            raise CACHE_DIR_UNUSABLE(f"{root}: {error.strerror}") from error
 
     def close(self, remove: bool) -> None:
         """Lets go of the directory; removes it when it is not meant to stay."""

@@ -20,6 +20,20 @@ class Sink:
         """Takes bytes of the answer."""
         self._fetch.take(data)
 
+    def get_extra_info(self, name: str, default: object = None) -> object:
+        """There is no socket."""
+        return default
+
+    def get_write_buffer_size(self) -> int:
+        """Everything is taken at once."""
+        return 0
+
+    def close(self) -> None:
+        """The fetch ends by itself."""
+
+    def abort(self) -> None:
+        """As `close`."""
+
     def is_closing(self) -> bool:
         """Never before its fetch ends."""
         return False

@@ -207,3 +207,106 @@ async def test_nothing_is_left_when_all_is_over(cached: InProcess, origin: Origi
     assert endpoint.in_flight == 0
     assert cached.edge.responses is not None
     assert cached.edge.responses.idle
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+async def test_any_split_of_the_answer_is_kept_alike(cached: InProcess, make_origin: Make, size: int) -> None:
+    whole = (
+        OK
+        + b"Cache-Control: max-age=60\r\nTransfer-Encoding: chunked\r\n\r\n5;x=1\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"
+    )
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_message(reader)
+        for at in range(0, len(whole), size):
+            writer.write(whole[at : at + size])
+            await asyncio.sleep(0)
+
+    cached.put(endpoints("rel_1", (await make_origin(script=script)).address))
+    assert (await cached.ask(get())).body == b"hello world"
+    again = await cached.ask(get())
+    assert (again.body, how(again)[:12]) == (b"hello world", "shipoff; hit")
+
+
+async def test_the_app_learns_of_the_client_as_without_a_cache(cached: InProcess, origin: Origin) -> None:
+    cached.put(route("plain.test"))
+    origin.answer = answer(b"hello")
+    lines = ("X-Request-Id: abcdefgh", "Accept: a/b", "X-Forwarded-For: 9.9.9.9")
+    await cached.ask(get("/", *lines))
+    await cached.ask(get("/", *lines, host="plain.test"))
+    seen = [[(name, value) for name, value in request.headers if name != "host"] for request in origin.requests]
+    assert seen[0] == seen[1]
+    assert ("x-forwarded-for", "127.0.0.1") in seen[0]
+
+
+async def test_an_event_stream_is_not_held_back(cached: InProcess, make_origin: Make) -> None:
+    gate = Gate(OK + b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n", b"3\r\na\n\n\r\n")
+    gate.begin.set()
+    cached.put(endpoints("rel_1", (await make_origin(script=gate)).address))
+    for _ in range(2):  # once by way of a fetch, once past it
+        gate.end.clear()
+        reader, writer = await cached.connect()
+        writer.write(get())
+        assert b"text/event-stream" in await reader.readuntil(b"\r\n\r\n")
+        gate.end.set()
+        assert await reader.readuntil(b"a\n\n\r\n") == b"3\r\na\n\n\r\n"
+        writer.close()
+
+
+async def test_a_304_that_the_cache_did_not_ask_for_is_as_without_it(cached: InProcess, origin: Origin) -> None:
+    origin.answer = b'HTTP/1.1 304 Not Modified\r\nETag: "v"\r\n\r\n'
+    assert (await cached.ask(get("/", 'If-None-Match: "v"'))).status == 304
+    assert origin.requests[-1]["if-none-match"] == '"v"'
+    assert cached.edge.responses is not None
+    assert cached.edge.responses.gauges()["cache_objects"] == 0
+
+
+async def test_what_was_found_uncacheable_passes_with_its_conditions(cached: InProcess, origin: Origin) -> None:
+    origin.answer = answer(b"mine", "Cache-Control: private", 'ETag: "v"')
+    await cached.ask(get())
+    assert "detail=uncacheable" in how(await cached.ask(get("/", 'If-None-Match: "v"')))
+    assert origin.requests[-1]["if-none-match"] == '"v"'
+
+
+async def test_it_is_looked_at_again_when_it_may_have_become_cacheable(cached: InProcess, origin: Origin) -> None:
+    origin.answer = answer(b"mine", "Cache-Control: private")
+    await cached.ask(get())
+    origin.answer = answer(b"all", "Cache-Control: max-age=60")
+    async with asyncio.timeout(10):
+        while "hit" not in how(await cached.ask(get())):
+            await asyncio.sleep(0.05)
+
+
+async def test_a_purge_is_not_undone_by_what_is_on_its_way(cached: InProcess, make_origin: Make) -> None:
+    gate = Gate(answer(b"old", "Cache-Control: max-age=60"))
+    cached.put(endpoints("rel_1", (await make_origin(script=gate)).address))
+    asking = spawn(cached.ask(get()), "test.ask")
+    await until(lambda: gate.requests == 1)
+    assert cached.edge.responses is not None
+    cached.edge.responses.purge(b"happ.test")
+    gate.begin.set()
+    gate.end.set()
+    assert (await asking).body == b"old"
+    assert "miss" in how(await cached.ask(get()))
+
+
+async def test_a_release_that_changes_meanwhile_leaves_nothing_under_the_old_key(
+    cached: InProcess, make_origin: Make, origin: Origin
+) -> None:
+    gate = Gate(b"")  # closes without an answer, so that the request is sent again
+    gate.begin.set()
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_message(reader)
+        writer.write(answer(b"first"))
+        await read_message(reader)
+        cached.put(route("app.test", "rel_2", project="prj_1", version=9, rules={"cache": {}}))
+        cached.put(endpoints("rel_2", origin.address))
+
+    cached.put(endpoints("rel_1", (await make_origin(script=script)).address))
+    origin.answer = answer(b"new", "Cache-Control: max-age=60")
+    assert (await cached.ask(get("/warm"))).body == b"first"
+    assert (await cached.ask(get())).body == b"new"
+    cached.put(route("app.test", "rel_1", project="prj_1", version=10, rules={"cache": {}}))
+    cached.put(endpoints("rel_1", origin.address))
+    assert "miss" in how(await cached.ask(get()))
