@@ -35,6 +35,7 @@ HOT: Final = (
     "edge/context.py",
     "edge/stream.py",
     "edge/poller.py",
+    "edge/tls.py",
     "edge/answering.py",
     "edge/upstream.py",
     "edge/forward.py",

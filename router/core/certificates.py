@@ -42,13 +42,18 @@ class Certificates:
 
     Args of the constructor:
         default: for clients that name no host or one that no certificate covers; None refuses these.
+
+    Attributes:
+        gated: one of them asks for client certificates.
     """
 
-    __slots__ = ("_names", "default")
+    __slots__ = ("_names", "default", "gated")
 
     def __init__(self, certificates: Iterable[Certificate] = (), default: Certificate | None = None) -> None:
         self.default = default
         self._names: dict[bytes, Certificate] = {}
+        certificates = tuple(certificates)
+        self.gated = any(certificate.client_ca for certificate in certificates)
         for certificate in sorted(certificates, key=lambda one: one.since):
             self._names.update(dict.fromkeys(certificate.names, certificate))
 
@@ -84,6 +89,8 @@ class Served:
             certificates: those of now.
         """
         if sent == self._good and certificates is self._known:
+            return True
+        if not certificates.gated and (self.fallback or sent in self.certificate.names):
             return True
         host = canonical(sent)
         good = host is None or self._admits(host.strip(b"[]"), certificates)

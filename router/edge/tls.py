@@ -34,6 +34,7 @@ class TlsStream:
         "_incoming",
         "_outgoing",
         "_owing",
+        "_partial",
         "_paused",
         "_protocol",
         "_secured",
@@ -49,8 +50,10 @@ class TlsStream:
         self._incoming = incoming
         self._outgoing = outgoing
         self._protocol = protocol
-        self._decrypt = secured.read
-        self._encrypt = secured.write
+        raw = getattr(secured, "_sslobj", secured)  # the same calls, without a frame of Python around each
+        self._decrypt = raw.read
+        self._encrypt = raw.write
+        self._partial = True  # OpenSSL may hold a piece of a record
         self._ended = False  # the peer has said that it sends no more
         self._shut = False  # we have
         self._choked = False  # the stream holds more than the kernel takes
@@ -72,12 +75,14 @@ class TlsStream:
         plain = b""
         ended = False
         try:
-            plain = self._decrypt(_RECORD)
+            # The bytes of a record are fewer than its own, so no more memory than this is asked for.
+            plain = self._decrypt(_RECORD if self._partial or len(data) > _RECORD else len(data))
+            self._partial = False
             if self._incoming.pending:
                 plain = self._read_on(plain)
             ended = self._ended or not plain
         except ssl.SSLWantReadError:
-            pass
+            self._partial = True
         except ssl.SSLZeroReturnError:
             ended = True
         except ssl.SSLError as error:
@@ -194,7 +199,7 @@ class TlsStream:
             while pieces[-1] and self._incoming.pending:
                 pieces.append(self._decrypt(_RECORD))
         except ssl.SSLWantReadError:
-            pass
+            self._partial = True
         except ssl.SSLZeroReturnError:
             pieces.append(b"")
         self._ended = not pieces[-1]
