@@ -50,7 +50,6 @@ class Fetch(Client):
 
     __slots__ = (
         "_answer",
-        "_asked_at",
         "_cache",
         "_chunked",
         "_head",
@@ -81,7 +80,7 @@ class Fetch(Client):
         self.size = 0
         self.mode = ASKING
         self.may_keep = True
-        self._asked_at = time.time()
+        wanted.asked_at = time.time()
         self._answer: Answer | None = None
         self._kept: Stored | None = None
         self._head = b""
@@ -231,7 +230,7 @@ class Fetch(Client):
 
     def _arrived(self, status: int, lines: bytes) -> None:
         wanted, now = self.wanted, time.time()
-        answer = Answer(status, lines, wanted.asked, wanted.rule, self._asked_at, now)
+        answer = Answer(status, lines, wanted.asked, wanted.rule, wanted.asked_at, now)
         if self.request is not None and self.request.release != wanted.release:
             self.may_keep = False
         for reader in self.readers:
@@ -253,7 +252,7 @@ class Fetch(Client):
         if stored is None or lines is None:
             self._ask_anew()
             return
-        merged = Answer(stored.status, lines, wanted.asked, wanted.rule, self._asked_at, now)
+        merged = Answer(stored.status, lines, wanted.asked, wanted.rule, wanted.asked_at, now)
         newer = self._cache.value(wanted, merged, stored.key, stored.body, stored.size)
         newer.body_file = stored.body_file
         refusal = merged.refusal(wanted.asked)

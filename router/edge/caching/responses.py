@@ -210,6 +210,8 @@ class ResponseCache:
         """Keeps an answer."""
         primary, shelf = wanted.primary, self._shelf
         self._remembered.pop(primary, None)
+        if shelf is not None and shelf.is_outdated(wanted.url, wanted.asked_at):
+            return
         if stored.vary and (names := _together(stored.vary, self._varying.get(primary))) != self._varying.get(primary):
             self._vary(primary, names)
             if shelf is not None:
@@ -289,6 +291,8 @@ class ResponseCache:
         gone = [self._memory.remove(key) for key in self._memory.group(group)]
         if self._shelf is None:
             return len(gone)
+        if group[:1] != b"u":
+            self._shelf.mark()
         removed = sum(self._shelf.remove(stored) for stored in gone if stored is not None)
         return removed + (self._shelf.forget(group[1:]) if group[:1] == b"u" else 0)
 

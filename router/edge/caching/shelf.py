@@ -159,7 +159,30 @@ class Shelf:
 
     def forget(self, url: bytes) -> int:
         """Removes every answer of a URL; returns how many."""
+        self.mark(self._mark_of(url))
         return _empty(self._home(url))
+
+    def mark(self, name: str = "m-all") -> None:
+        """Notes that what is being asked for now must not be stored, by no worker; some URLs share a mark."""
+        path, now = f"{self._root}/{name}", time.time_ns()
+        try:
+            os.utime(path, ns=(now, now))
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                os.utime(path, ns=(now, now))
+
+    def is_outdated(self, url: bytes, asked_at: float) -> bool:
+        """Whether something was forgotten since an answer was asked for that it may be part of."""
+        for name in ("m-all", self._mark_of(url)):
+            with contextlib.suppress(OSError):
+                if os.stat(f"{self._root}/{name}").st_mtime_ns >= asked_at * 1e9:  # noqa: PTH116
+                    return True
+        return False
+
+    @staticmethod
+    def _mark_of(url: bytes) -> str:
+        return f"m-{_hash(url)[:3]}"
 
     # --- all of it ---------------------------------------------------------------------------------------------------
 

@@ -15,17 +15,31 @@ class Wanted:
     Attributes:
         primary, key, url: as in core/caching/keys.py; the key without Vary where that is not known yet.
         groups: what its answer can be purged by, but for tags.
+        asked_at: when the app was asked, seconds since the epoch.
         stored: the answer that is asked about, None for a new one.
         forwarded: why it goes to the app, as RFC 9211 calls it.
     """
 
-    __slots__ = ("asked", "forwarded", "groups", "key", "primary", "release", "route", "rule", "stored", "url")
+    __slots__ = (
+        "asked",
+        "asked_at",
+        "forwarded",
+        "groups",
+        "key",
+        "primary",
+        "release",
+        "route",
+        "rule",
+        "stored",
+        "url",
+    )
 
     def __init__(self, route: Route, release: str, asked: Asked, url: bytes, primary: bytes, key: bytes) -> None:
         self.route = route
         self.rule: Any = route.policy.cache if route.policy is not None else None
         self.release = release
         self.asked = asked
+        self.asked_at = 0.0
         self.url = url
         self.primary = primary
         self.key = key

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from tests.integration.router.wire import Message, Origin
+from tests.integration.router.wire import Message, Origin, read_message
 
 Make = Callable[..., Awaitable[Origin]]
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -41,3 +41,23 @@ async def until(happened: Callable[[], Any]) -> None:
 
 def how(message: Message) -> str:
     return message["cache-status"]
+
+
+class Gate:
+    """An origin's script that counts requests and answers each in two steps, when told."""
+
+    def __init__(self, first: bytes, second: bytes = b"") -> None:
+        self.first, self.second = first, second
+        self.requests = 0
+        self.begin, self.end = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await read_message(reader)
+            self.requests += 1
+            await self.begin.wait()
+            writer.write(self.first)
+            await self.end.wait()
+            writer.write(self.second)
+            if not self.second:
+                return

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from kernel.tasks import spawn
-from tests.integration.router.caching import OK, Make, answer, get, how, reset, until
+from tests.integration.router.caching import OK, Gate, Make, answer, get, how, reset, until
 from tests.integration.router.wire import InProcess, Origin, endpoints, read_message, route
 
 # --- coalescing -------------------------------------------------------------------------------------------------------
@@ -17,26 +17,6 @@ from tests.integration.router.wire import InProcess, Origin, endpoints, read_mes
 def asking_now(router: InProcess) -> int:
     """Clients whose request has come."""
     return sum(client.request is not None for client in router.edge.clients)
-
-
-class Gate:
-    """An origin's script that counts requests and answers each in two steps, when told."""
-
-    def __init__(self, first: bytes, second: bytes = b"") -> None:
-        self.first, self.second = first, second
-        self.requests = 0
-        self.begin, self.end = asyncio.Event(), asyncio.Event()
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            await read_message(reader)
-            self.requests += 1
-            await self.begin.wait()
-            writer.write(self.first)
-            await self.end.wait()
-            writer.write(self.second)
-            if not self.second:
-                return
 
 
 async def test_requests_for_one_key_make_one_request(cached: InProcess, make_origin: Make) -> None:

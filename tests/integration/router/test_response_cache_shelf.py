@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from kernel.tasks import spawn
 from router.edge.caching.shelf import INLINE, Shelf
-from tests.integration.router.caching import answer, get, how, until
+from tests.integration.router.caching import Gate, answer, get, how, until
 from tests.integration.router.wire import InProcess, Origin, Processes, endpoints, read_message, route
 
 Make = Callable[..., Awaitable[InProcess]]
@@ -184,3 +185,17 @@ async def test_workers_share_and_are_purged_together(
     assert (await router.post("/cache/purge", {"hosts": "app.test"})).status == 400
     metrics = (await router.get("/metrics")).body.decode()
     assert "router_cache_misses_total 3.0" in metrics
+
+
+async def test_what_another_invalidates_meanwhile_is_not_stored(make: Make, make_origin: Any, origin: Origin) -> None:
+    one, other = await make(), await make()
+    gate = Gate(answer(b"old", "Cache-Control: max-age=60"))
+    one.put(endpoints("rel_1", (await make_origin(script=gate)).address))
+    asking = spawn(one.ask(get()), "test.ask")
+    await until(lambda: gate.requests == 1)
+    await other.ask(get("/", "Content-Length: 0", method="POST"))
+    gate.begin.set()
+    gate.end.set()
+    assert (await asking).body == b"old"
+    origin.answer = answer(b"new", "Cache-Control: max-age=60")
+    assert (await other.ask(get())).body == b"new"
