@@ -9,6 +9,8 @@ from router.core.caching.directives import ABSENT, Directives
 from router.core.caching.rule import CacheRule
 from router.core.head import RequestHead
 
+# Most requests have none of them, and are told by one search.
+_PLAINLY: Final = re.compile(rb"\n(?:cache-control|pragma|range|if-|authorization|cookie)").search
 _LOOK: Final = re.compile(
     rb"(?i)\n(cache-control|pragma|range|if-range|if-none-match|if-modified-since|if-match|if-unmodified-since"
     rb"|authorization|cookie):[ \t]*([^\r\n]*)"
@@ -53,9 +55,9 @@ _PLAIN: Final = Asked()
 
 def read_asked(head: RequestHead, rule: CacheRule) -> Asked:
     """Looks at a GET or HEAD request."""
-    found = _LOOK(head.lines)
-    if not found and head.length == 0 and not head.upgrade:
+    if head.length == 0 and not head.upgrade and _PLAINLY(head.lines.lower()) is None:
         return _PLAIN
+    found = _LOOK(head.lines)
     asked = Asked()
     values: dict[bytes, bytes] = {}
     for name, value in found:
@@ -74,9 +76,18 @@ def read_asked(head: RequestHead, rule: CacheRule) -> Asked:
     return asked
 
 
-def unconditional(lines: bytes) -> bytes:
-    """The request's head without the conditions and ranges that the cache answers itself."""
-    return _CONDITIONS.sub(b"", lines)
+def own_head(head: RequestHead, conditions: bytes) -> RequestHead:
+    """The head of the cache's own request for the same: what the client claimed, and conditions of the cache's own.
+
+    Args:
+        conditions: header lines, each with its CRLF.
+    """
+    lines = _CONDITIONS.sub(b"", head.lines) + conditions
+    own = RequestHead(head.method, head.target, 1, head.host, lines, head.end)
+    own.plain = head.plain
+    own.forwarded_for, own.forwarded_proto = head.forwarded_for, head.forwarded_proto
+    own.connecting_ip, own.request_id, own.traceparent = head.connecting_ip, head.request_id, head.traceparent
+    return own
 
 
 def _directives(values: dict[bytes, bytes]) -> Directives | None:

@@ -9,14 +9,13 @@ pace then is the app's, and the others go on their own.
 from __future__ import annotations
 
 import asyncio
-import copy
 import time
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from kernel.errors import ErrorKind
 from router.core.body import CHUNKED, Chunked
-from router.core.caching.asked import unconditional
+from router.core.caching.asked import own_head
 from router.core.caching.reuse import may_serve_after_error
 from router.core.caching.stored import Answer, Stored, freshened
 from router.core.errors import Refused
@@ -86,9 +85,7 @@ class Fetch(Client):
         self._head = b""
         self._length = 0
         self._chunked: Chunked | None = None
-        head = copy.copy(request.head)
-        head.lines = unconditional(head.lines) + wanted.conditions()
-        head.minor, head.keep = 1, True
+        head = own_head(request.head, wanted.conditions())
         inner = Request(head, request.id, perf_counter())
         inner.ruled = policing.Ruled(wanted.route.policy)  # type: ignore[arg-type]
         inner.ruled.release = request.ruled.release

@@ -6,7 +6,7 @@ import pytest
 
 from kernel.errors import ShipoffError
 from router.core.caching import keys
-from router.core.caching.asked import Asked, read_asked, unconditional
+from router.core.caching.asked import Asked, own_head, read_asked
 from router.core.caching.conditions import part_of, unchanged
 from router.core.caching.dates import write_date
 from router.core.caching.memory import Memory
@@ -197,8 +197,20 @@ def test_pragma_counts_only_without_cache_control() -> None:
 
 
 def test_conditions_and_ranges_are_not_forwarded() -> None:
-    lines = head('If-None-Match: "a"', "Range: bytes=0-1", "X-Kept: 1", "If-Modified-Since: x").lines
-    assert unconditional(lines) == head("X-Kept: 1").lines
+    sent = head('If-None-Match: "a"', "Range: bytes=0-1", "X-Kept: 1", "If-Modified-Since: x")
+    assert own_head(sent, b"").lines == head("X-Kept: 1").lines
+    assert own_head(sent, b"A: b\r\n").lines == head("X-Kept: 1", "A: b").lines
+
+
+def test_the_caches_own_request_makes_the_same_claims() -> None:
+    sent = head("X-Kept: 1")
+    names = [name for name in dir(sent) if not name.startswith("_") and not callable(getattr(sent, name))]
+    for name in names:
+        if isinstance(getattr(sent, name), bytes):
+            setattr(sent, name, b"of " + name.encode())
+    sent.plain = False
+    own = own_head(sent, b"")
+    assert {name for name in names if getattr(own, name) != getattr(sent, name)} <= {"upgrade"}
 
 
 @pytest.mark.parametrize(
