@@ -87,7 +87,7 @@ async def test_deleting_what_is_not_there_is_no_change(database: Database) -> No
 
 
 @pytest.mark.usefixtures("relay")
-@pytest.mark.parametrize("loss", ["everything", "the last changes", "the epoch"])
+@pytest.mark.parametrize("loss", ["everything", "the last changes", "changes before the last", "the epoch"])
 async def test_a_redis_that_lost_data_gets_the_whole_table_again(loss: str, database: Database, redis: Redis) -> None:
     snapshot = Snapshot(database, redis, RouteTable())
     for number in range(5):
@@ -105,6 +105,11 @@ async def test_a_redis_that_lost_data_gets_the_whole_table_again(loss: str, data
         case "the last changes":
             await redis.set(VERSION, "3")
             await redis.hdel(TABLE, "r:h4.localhost/")
+        case "changes before the last":
+            await redis.set(VERSION, "3")
+            await redis.hdel(TABLE, "r:h4.localhost/")
+            await put(database, "h5.localhost")
+            await until(lambda: sent(database))
         case _:
             await redis.set(EPOCH, "epo_other")
     assert await snapshot.is_behind()
