@@ -1,3 +1,5 @@
+cimport cython
+
 cdef class Endpoint:
     cdef public str address
     cdef public str instance
@@ -22,4 +24,6 @@ cdef class Endpoint:
     cdef object __weakref__
 
 
+@cython.locals(one=Endpoint, other=Endpoint, first=Py_ssize_t, count=Py_ssize_t)
 cpdef Endpoint pick(endpoints, double now, tried=*)
+cdef Endpoint _less_busy(Endpoint one, Endpoint other)

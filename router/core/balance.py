@@ -102,20 +102,26 @@ def pick(endpoints: Sequence[Endpoint], now: float, tried: Collection[Endpoint] 
     Returns:
         None when there is none left. One that is set aside is picked when all others are too: never the last one out.
     """
-    if len(endpoints) == 1 and not tried:
-        return endpoints[0]
+    count = len(endpoints)
+    if not tried and count:
+        if count == 1:
+            return endpoints[0]
+        first = int(random() * count)
+        one, other = endpoints[first], endpoints[(first + 1 + int(random() * (count - 1))) % count]
+        if one.aside_until <= now and other.aside_until <= now and one.weight and other.weight:
+            return _less_busy(one, other)
     usable = [e for e in endpoints if e.weight and e not in tried]
     healthy = [e for e in usable if e.aside_until <= now] or usable
-    if not healthy:
+    count = len(healthy)
+    if not count:
         return None
-    if len(healthy) == 1:
-        return healthy[0]
-    return _better_of_two(healthy)
-
-
-def _better_of_two(endpoints: Sequence[Endpoint]) -> Endpoint:
-    count = len(endpoints)
     first = int(random() * count)
-    second = (first + 1 + int(random() * (count - 1))) % count
-    one, other = endpoints[first], endpoints[second]
-    return one if one.in_flight * other.weight <= other.in_flight * one.weight else other
+    return _less_busy(healthy[first], healthy[(first + 1 + int(random() * (count - 1))) % count])
+
+
+def _less_busy(one: Endpoint, other: Endpoint) -> Endpoint:
+    """By requests in flight for its weight; between equals the heavier one is likelier."""
+    left, right = one.in_flight * other.weight, other.in_flight * one.weight
+    if left == right and one.weight != other.weight:
+        return one if random() * (one.weight + other.weight) < one.weight else other
+    return one if left <= right else other

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from kernel.errors import ErrorKind
 from router.core.errors import ASLEEP, HOLD_FULL, HOLD_TIMEOUT, NO_INSTANCE
+from router.core.media import HTML, preferred
 from router.core.records import RUNNING, SLEEPING, Route
 from router.core.releases import Release
 from router.core.request import Request
@@ -62,7 +63,7 @@ def hold(client: Client, request: Request, route: Route, release: Release | None
 def navigates(request: Request) -> bool:
     """Whether a person in a browser waits to see a page."""
     head = request.head
-    if head.method != b"GET" or b"text/html" not in head.header(b"accept"):
+    if head.method != b"GET" or preferred(head.header(b"accept")) != HTML:
         return False
     return head.header(b"sec-fetch-mode") in (b"", b"navigate")
 

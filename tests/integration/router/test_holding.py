@@ -14,7 +14,18 @@ from kernel.events import WakeRequested, decode
 from kernel.streams import connect
 from kernel.tasks import spawn
 from router.wakes import Wakes
-from tests.integration.router.wire import InProcess, Message, Origin, endpoints, free_port, read_message, reset, route
+from tests.integration.router.publisher import Publisher
+from tests.integration.router.wire import (
+    InProcess,
+    Message,
+    Origin,
+    Processes,
+    endpoints,
+    free_port,
+    read_message,
+    reset,
+    route,
+)
 
 MakeRouter = Callable[..., Awaitable[InProcess]]
 MakeOrigin = Callable[..., Awaitable[Origin]]
@@ -325,3 +336,23 @@ async def test_a_held_request_is_seen_from_outside(asleep: InProcess) -> None:
     (client,) = asleep.edge.clients
     assert client.describe()["phase"] == "DIAL"
     waiting.cancel()
+
+
+async def test_a_sleeping_release_is_woken_through_the_whole_router(
+    make_processes: Callable[..., Processes], publisher: Publisher, redis_url: str, origin: Origin
+) -> None:
+    router = make_processes(redis_url=redis_url)
+    await publisher.put(endpoints("rel_1", state="asleep"))
+    await publisher.put(route("app.test"))
+    await router.start()
+    waiting = [spawn(router.ask(GET % n), "test.ask") for n in range(20)]
+    async with asyncio.timeout(10):
+        while not await publisher.redis.exists("activity"):
+            await asyncio.sleep(0.01)
+    await publisher.put(endpoints("rel_1", state="waking"))
+    await publisher.put(endpoints("rel_1", origin.address))
+    assert {answer.status for answer in await asyncio.gather(*waiting)} == {200}
+    assert await publisher.redis.xlen("activity") == 1
+    shown = (await router.get("/metrics")).body.decode()
+    assert "router_held_total 20.0" in shown
+    assert "router_waiting 0.0" in shown

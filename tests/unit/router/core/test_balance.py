@@ -21,6 +21,23 @@ def test_weight_counts_against_requests_in_flight() -> None:
     assert all(pick([small, large], 0.0) is large for _ in range(20))
 
 
+def test_between_equals_the_heavier_one_is_likelier() -> None:
+    small, large = some(2)
+    large.weight = 9
+    picked = [pick([small, large], 0.0) for _ in range(2000)]
+    assert 100 <= picked.count(small) <= 320
+
+
+def test_all_that_are_alike_get_the_same() -> None:
+    endpoints = some(5)
+    picked = [pick(endpoints, 0.0) for _ in range(5000)]
+    assert all(850 <= picked.count(e) <= 1150 for e in endpoints)
+    endpoints[0].aside_until = 1.0
+    picked = [pick(endpoints, 0.0) for _ in range(4000)]
+    assert not picked.count(endpoints[0])
+    assert all(850 <= picked.count(e) <= 1150 for e in endpoints[1:])
+
+
 def test_one_that_is_set_aside_is_not_picked_until_its_time() -> None:
     bad, good = some(2)
     bad.aside_until = 10.5
