@@ -23,6 +23,7 @@ cdef class Answering:
     cdef public int _holds
     cdef public bint _half
     cdef public bint _lingering
+    cdef double _linger_until
     cdef public bint _turning
     cdef object __weakref__
 

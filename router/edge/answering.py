@@ -38,7 +38,9 @@ class Source(Protocol):
         """The client has no more use for it."""
 
 
+# How long a client may go on sending behind its last answer: between two reads, and in all (as nginx does).
 _LINGER_S: Final = 2.0
+_LONGEST_LINGER_S: Final = 30.0
 # Why reading from the client is paused; it goes on when no reason is left.
 HELD_BODY, HELD_PIPELINE, HELD_UPLOAD, HELD_ANSWERS = 1, 2, 4, 8
 _RESET: Final = struct.pack("ii", 1, 0)
@@ -90,6 +92,7 @@ class Answering:
         "_drained",
         "_half",
         "_holds",
+        "_linger_until",
         "_lingering",
         "_turning",
         "_unsent",
@@ -125,6 +128,7 @@ class Answering:
         self._buffer: bytes | bytearray = b""
         self._holds = 0
         self._lingering = False
+        self._linger_until = 0.0
         self._half = False  # the client has ended its side behind requests that still wait in the buffer
         self._turning = False
         self._unsent = 0
@@ -276,10 +280,16 @@ class Answering:
         self._lingering = True
         self._buffer = b""
         self.deadline = self.edge.now + _LINGER_S
+        self._linger_until = self.edge.now + _LONGEST_LINGER_S
         if self._holds:
             self.go_on(self._holds)
         if self.transport.can_write_eof() and not self.transport.is_closing():
             self.transport.write_eof()
+
+    def _linger_on(self) -> None:
+        """It still sends what nobody wants; a reset now could cost it the answer."""
+        if not self.transport.get_write_buffer_size():
+            self.deadline = min(self.edge.now + _LINGER_S, self._linger_until)
 
     def _let_go(self) -> None:
         """Parts from the upstream connection, which cannot be used again, and from a task that answers."""

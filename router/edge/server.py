@@ -65,7 +65,9 @@ class Client(Answering):
     def data_received(self, data: bytes) -> None:
         request = self.request
         if request is None:
-            if not self._lingering:
+            if self._lingering:
+                self._linger_on()
+            else:
                 self._read_head(data)
         elif request.left:
             self._read_body(request, data)

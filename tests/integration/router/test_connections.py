@@ -212,6 +212,26 @@ async def test_an_answer_that_ends_with_its_connection_is_whole_though_the_uploa
     writer.close()
 
 
+async def test_a_slow_upload_behind_an_early_answer_is_read_to_its_end(
+    router: InProcess, make_origin: MakeOrigin
+) -> None:
+    async def script(reader: Reader, writer: Writer) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 X\r\nContent-Length: 3\r\n\r\nbig")
+        await reader.read()
+
+    router.put(endpoints("rel_1", (await make_origin(script=script)).address))
+    reader, writer = await router.connect()
+    writer.write(b"POST / HTTP/1.1\r\nHost: app.test\r\nContent-Length: 100000\r\n\r\n")
+    for _ in range(30):  # longer than an idle one would be read
+        writer.write(b"x" * 1000)
+        await asyncio.sleep(0.1)
+    assert router.edge.clients
+    assert (await read_message(reader)).body == b"big"
+    writer.close()
+    await gone(router)
+
+
 @pytest.mark.parametrize(("hops", "seen"), [("0", None), ("1", "0"), ("9", "8")])
 async def test_options_goes_only_as_far_as_it_may(
     router: InProcess, origin: Origin, hops: str, seen: str | None
