@@ -32,5 +32,10 @@ cdef class Request:
     cdef public int phase
     cdef public int status
 
+    cpdef begin(self, RequestHead head, bytes request_id, double started)
     cpdef move(self, int to)
     cpdef Py_ssize_t take_body(self, bytes data, Py_ssize_t at) except -1
+
+
+@cython.locals(request=Request)
+cpdef Request fresh(RequestHead head, bytes request_id, double started)

@@ -90,6 +90,10 @@ class Request:
     )
 
     def __init__(self, head: RequestHead, request_id: bytes, started: float) -> None:
+        self.begin(head, request_id, started)
+
+    def begin(self, head: RequestHead, request_id: bytes, started: float) -> None:
+        """Sets everything to the beginning."""
         self.head = head
         self.id = request_id
         self.started = started
@@ -144,3 +148,10 @@ class Request:
     def body_size(self) -> int:
         """Bytes of the body as announced up to now: all of them, or the chunks whose size lines have come."""
         return self.head.length if self._chunked is None else self._chunked.size
+
+
+def fresh(head: RequestHead, request_id: bytes, started: float) -> Request:
+    """A new request; compiled, no arguments are packed for it."""
+    request = Request.__new__(Request)
+    request.begin(head, request_id, started)
+    return request

@@ -1,3 +1,5 @@
+from router cimport clock
+from router.core cimport glue
 from router.core.request cimport Request
 from router.core.waits cimport Waits
 from router.edge.context cimport Edge

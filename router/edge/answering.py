@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from time import perf_counter
 from typing import Any, Final, Protocol
 
 from kernel.errors import ErrorKind
-from router.core import timing
+from router import clock
+from router.core import glue, timing
 from router.core.request import ANSWER, DONE, ERROR, LOCAL, Request
 from router.core.trust import Peer
 from router.core.waits import Waits
@@ -191,12 +191,12 @@ class Answering:
         elif not request.head.minor:
             end = b"Connection: keep-alive\r\n\r\n"
         times = self._timing(request) if self.edge.timed else b""
-        return b"".join((b"X-Request-Id: ", request.id, b"\r\n", times, end))
+        return glue.glue(b"X-Request-Id: ", request.id, b"\r\n", times, end)
 
     def _timing(self, request: Request) -> bytes:
         if request.first:
             return timing.proxied(request.first - request.started, request.queued, request.connecting)
-        return timing.own(perf_counter() - request.started)
+        return timing.own(clock.perf_counter() - request.started)
 
     def finish(self) -> None:
         """The answer is whole: goes on to the next request, or closes."""
@@ -303,7 +303,7 @@ class Answering:
 
     def account(self, request: Request) -> None:
         """Counts and notes a request that has ended."""
-        edge, ended = self.edge, perf_counter()
+        edge, ended = self.edge, clock.perf_counter()
         edge.metrics.answered(request, ended)
         if edge.access_log is not None:
             edge.access_log.add(request, self.peer.client_ip(request.head), ended)

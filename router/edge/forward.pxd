@@ -1,6 +1,8 @@
 cimport cython
 
+from router cimport clock
 from router.core.balance cimport Endpoint, pick
+from router.core cimport glue
 from router.core.head cimport RequestHead
 from router.core.records cimport Route
 from router.core.releases cimport Release

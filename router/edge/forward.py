@@ -6,11 +6,11 @@ What fails here is told to core/health.py, which may set the endpoint aside.
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from kernel.tasks import spawn
-from router.core import health
+from router import clock
+from router.core import glue, health
 from router.core.balance import Endpoint, pick
 from router.core.errors import NO_CONNECTION, RETRIES_SPENT, UPSTREAM_CLOSED, UPSTREAM_REFUSED, Refused
 from router.core.records import SLEEPING, Route
@@ -98,7 +98,7 @@ def send(client: Client, request: Request, upstream: Upstream) -> None:
 def _prepare(client: Client, request: Request, release: Release) -> None:
     """What is done once, before the first attempt."""
     if request.phase:  # it has waited for something
-        request.queued = perf_counter() - request.started
+        request.queued = clock.perf_counter() - request.started
     client.out = _head(client, request) + client.out
     release.budget.requests += 1
 
@@ -108,7 +108,7 @@ def _head(client: Client, request: Request) -> bytes:
     added = client.added if head.plain and head.minor else client.peer.lines(head)
     if head.upgrade:
         return head.lines + added + request.id + b"\r\nConnection: upgrade\r\nUpgrade: " + head.upgrade + b"\r\n\r\n"
-    return b"".join((head.lines, added, request.id, b"\r\n\r\n"))
+    return glue.glue(head.lines, added, request.id, b"\r\n\r\n", b"")
 
 
 # --- what goes wrong --------------------------------------------------------------------------------------------------
@@ -184,11 +184,11 @@ def _try_again(client: Client, request: Request, failure: int, refused: Refused)
 
 
 async def _dial(client: Client, request: Request, endpoint: Endpoint) -> None:
-    edge, begun = client.edge, perf_counter()
+    edge, begun = client.edge, clock.perf_counter()
     try:
         upstream = await dial(edge, endpoint)
     except Refused as refused:
-        request.connecting += perf_counter() - begun
+        request.connecting += clock.perf_counter() - begun
         edge.metrics.dial_failures += 1
         rule = _rule(request)
         ours = refused.kind is NO_CONNECTION  # and no fault of the endpoint
@@ -198,7 +198,7 @@ async def _dial(client: Client, request: Request, endpoint: Endpoint) -> None:
             request.tried += (endpoint,)
             _try_again(client, request, DIAL_FAILED, refused)
         return
-    request.connecting += perf_counter() - begun
+    request.connecting += clock.perf_counter() - begun
     edge.metrics.dials += 1
     if endpoint.failures:
         health.dial_worked(endpoint)

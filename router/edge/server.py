@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from time import perf_counter
 from typing import Final
 
+from router import clock
 from router.core.errors import (
     BAD_HOST,
     CLIENT_TIMEOUT,
@@ -25,7 +25,7 @@ from router.core.errors import (
 from router.core.head import MAX_HEAD, RequestHead, illegal, read_request
 from router.core.host import canonical
 from router.core.records import DYNAMIC, REDIRECT, STATIC
-from router.core.request import ANSWER, DIAL, DONE, LOCAL, LOST, NAMES, SENT, TUNNEL, TUNNELED, Request
+from router.core.request import ANSWER, DIAL, DONE, LOCAL, LOST, NAMES, SENT, TUNNEL, TUNNELED, Request, fresh
 from router.core.trust import UNMET, Peer
 from router.edge import forward, policing
 from router.edge.answering import HELD_ANSWERS, HELD_BODY, HELD_PIPELINE, Answering
@@ -99,7 +99,7 @@ class Client(Answering):
             edge.in_flight -= 1
             edge.metrics.aborted += 1
             if edge.access_log is not None:
-                edge.access_log.add(request, self.peer.client_ip(request.head), perf_counter())
+                edge.access_log.add(request, self.peer.client_ip(request.head), clock.perf_counter())
             if request.ruled is not None:
                 policing.ended(self, request)
         self._let_go()
@@ -166,7 +166,7 @@ class Client(Answering):
 
     def _begin(self, head: RequestHead, data: bytes) -> None:
         edge = self.edge
-        request = Request(head, head.request_id or edge.ids.next(), perf_counter())
+        request = fresh(head, head.request_id or edge.ids.next(), clock.perf_counter())
         self.request = request
         edge.in_flight += 1
         self.deadline = edge.now + edge.waits.answer_s
@@ -224,7 +224,7 @@ class Client(Answering):
         edge, request_id = self.edge, self.edge.ids.next()
         edge.metrics.unread(refused.kind)
         if edge.access_log is not None:
-            edge.access_log.unread(refused.kind, request_id, self.peer.ip, perf_counter())
+            edge.access_log.unread(refused.kind, request_id, self.peer.ip, clock.perf_counter())
         lines, page = render(refused.kind, refused.detail, request_id, accept_in(data))
         self.transport.write(
             lines

@@ -1,7 +1,9 @@
 cimport cython
 
+from router cimport clock
 from router.core.balance cimport Endpoint
 from router.core.body cimport Chunked
+from router.core cimport glue
 from router.core.head cimport ResponseHead, read_response
 from router.core.request cimport Request
 from router.edge.answering cimport Answering

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
+from router import clock
+from router.core import glue
 from router.core.balance import Endpoint
 from router.core.body import CHUNKED, Chunked
 from router.core.errors import UPSTREAM_INVALID, Refused
@@ -264,7 +265,7 @@ class Upstream:
     def _pass_head(self, client: Client, request: Request, head: ResponseHead, data: bytes) -> None:
         request.move(ANSWER)
         request.kind = APP
-        request.first = perf_counter()
+        request.first = clock.perf_counter()
         status = request.status = head.status
         self._keep = head.keep
         if head.idle_s:
@@ -291,13 +292,13 @@ class Upstream:
         body = data[head.end :]
         if self._mode == _SIZED and len(body) <= self._left:
             # The common case: head and body in one write.
-            client.transport.write(b"".join((lines, date, client.tail(request), body)))
+            client.transport.write(glue.glue(lines, date, client.tail(request), body, b""))
             self._left -= len(body)
             request.sent += len(body)
             if not self._left:
                 self._end(client)
             return
-        client.transport.write(b"".join((lines, date, client.tail(request))))
+        client.transport.write(glue.glue(lines, date, client.tail(request), b"", b""))
         self._read_body(client, body)
 
     def _frame(self, client: Client, request: Request, length: int, lines: bytes) -> bytes:

@@ -1,0 +1,18 @@
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcpy
+
+
+cdef inline char *_copy(char *to, bytes part) noexcept:
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(part)
+    memcpy(to, PyBytes_AS_STRING(part), size)
+    return to + size
+
+
+cdef inline bytes glue(bytes one, bytes two, bytes three, bytes four, bytes five):
+    cdef bytes whole = PyBytes_FromStringAndSize(
+        NULL,
+        PyBytes_GET_SIZE(one) + PyBytes_GET_SIZE(two) + PyBytes_GET_SIZE(three) + PyBytes_GET_SIZE(four)
+        + PyBytes_GET_SIZE(five),
+    )
+    _copy(_copy(_copy(_copy(_copy(PyBytes_AS_STRING(whole), one), two), three), four), five)
+    return whole
