@@ -7,6 +7,7 @@ those of router/settings.py, in any case, with or without `SHIPOFF_ROUTER_`. Arg
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,6 +74,11 @@ def compare(old: RouterSettings, new: RouterSettings) -> tuple[RouterSettings, l
     changed = [name for name in RouterSettings.model_fields if getattr(old, name) != getattr(new, name)]
     live = [name for name in changed if name in LIVE]
     return old.model_copy(update={name: getattr(new, name) for name in live}), live, sorted({*changed} - {*live})
+
+
+def digest(settings: RouterSettings) -> str:
+    """Tells whether two processes work by the same settings."""
+    return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
 
 
 def _from_lines(path: Path, text: str) -> list[tuple[str, str, str]]:

@@ -34,7 +34,7 @@ from router.inherited import Inherited
 from router.listening import LISTEN_FAILED, Sockets, bind, doors
 from router.processes import Usage, usage
 from router.settings import RouterSettings, host_port
-from router.settings_file import compare
+from router.settings_file import compare, digest
 from router.tally import Tally
 
 if TYPE_CHECKING:
@@ -280,7 +280,9 @@ class Supervisor:
         """Remembers what workers counted, so that a crash loses at most a second of it."""
         while True:
             await asyncio.sleep(1)
-            await self.statuses()
+            ours = digest(self.settings)
+            if any(status["settings"] != ours for status in await self.statuses()):
+                await self._tell_settings()  # one that was being born while they changed
 
     # --- settings ----------------------------------------------------------------------------------------------------
 
@@ -294,7 +296,7 @@ class Supervisor:
             except ShipoffError as error:
                 self._reloads["refused"] += 1
                 log.error("the settings are not changed: %s", error)
-            self._signal(signal.SIGHUP)  # tables of files, and certificates, are the workers' own to read
+            await self.ask_all({"ask": "reload"})  # tables of files, and certificates, are the workers' own to read
 
     async def _reload(self) -> None:
         """Reads the settings again; what can change in a running router does, the rest is named.
@@ -307,10 +309,13 @@ class Supervisor:
         self.settings = settings
         if live:
             logging.getLogger().setLevel(settings.log_level)
-            await self.ask_all({"ask": "settings", "settings": settings.model_dump(mode="json")})
+            await self._tell_settings()
             log.info("settings changed: %s", ", ".join(live))
         if waiting:
             log.warning("settings that change with the next start only: %s", ", ".join(waiting))
+
+    async def _tell_settings(self) -> None:
+        await self.ask_all({"ask": "settings", "settings": self.settings.model_dump(mode="json")})
 
     # --- generations -------------------------------------------------------------------------------------------------
 

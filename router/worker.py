@@ -29,6 +29,7 @@ from router.feed import Feed
 from router.inherited import Inherited
 from router.listening import is_secure
 from router.settings import RouterSettings
+from router.settings_file import digest
 from router.snapshot import Snapshot
 from router.table_file import TableFile
 from router.wakes import Wakes
@@ -54,6 +55,7 @@ class Worker:
     def __init__(self, inherited: Inherited, slot: int, directory: Path, replaces: str = "") -> None:
         settings = self.settings = inherited.settings
         self.slot = slot
+        self._digest = digest(settings)
         self.sockets = inherited.sockets
         self.stopping = asyncio.Event()
         self._edge = Edge(settings)
@@ -207,6 +209,9 @@ class Worker:
             case "drain":
                 self.stopping.set()
                 return {}, []
+            case "reload":
+                self.reload()
+                return {}, []
             case "settings":
                 return self._adopt(question["settings"]), []
             case "purge":
@@ -222,6 +227,7 @@ class Worker:
             log.error("the settings are not changed: %s", error)
             return {"error": str(error)}
         self.settings = settings
+        self._digest = digest(settings)
         logging.getLogger().setLevel(settings.log_level)
         return {}
 
@@ -239,6 +245,7 @@ class Worker:
             "id": self._id,
             "ready": self._ready,
             "listening": list(self.sockets),
+            "settings": self._digest,
             "epoch": self._edge.table.epoch,
             "version": self._edge.table.version,
             "numbers": self._edge.metrics.numbers(self._edge.gauges()),

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.router.tls_wire import Authority, HandTls, blocking, connect
-from tests.integration.router.wire import LIMIT_S, InProcess, Origin, read_message
+from tests.integration.router.tls_wire import Authority, HandTls, ask, blocking, connect
+from tests.integration.router.wire import LIMIT_S, InProcess, Origin, read_message, route
 
 GET = b"GET / HTTP/1.1\r\nHost: app.test\r\n\r\n"
 SIZE = 3_000_000
@@ -214,3 +214,31 @@ async def test_curl_is_served(tls: InProcess, authority: Authority, tmp_path: Pa
     out, _ = await asyncio.wait_for(curl.communicate(), LIMIT_S)
     assert out == b"200 1 200 0 "
     assert json.loads((tmp_path / "one").read_bytes())["size"] == len(BODY)
+
+
+async def test_rules_know_that_a_client_came_by_https(tls: InProcess, authority: Authority) -> None:
+    tls.put(route("app.test", rules={"https": {"redirect": True, "hsts_s": 60}}))
+    assert (await tls.ask(GET)).status == 308
+    answer = await ask(tls, authority.client())
+    assert (answer.status, answer["strict-transport-security"]) == (200, "max-age=60")
+
+
+async def test_pipelined_requests_are_answered_in_order(tls: InProcess, authority: Authority, origin: Origin) -> None:
+    reader, writer = await connect(tls, authority.client())
+    writer.write(b"".join(GET.replace(b"/ ", b"/%d " % number) for number in range(50)))
+    for number in range(50):
+        assert json.loads((await read_message(reader)).body)["first"] == f"GET /{number} HTTP/1.1"
+    writer.close()
+
+
+async def test_a_drain_says_goodbye(tls: InProcess, authority: Authority) -> None:
+    client = HandTls(authority.client())
+    await client.connect(tls.tls_port)
+    async with asyncio.timeout(LIMIT_S):
+        while not tls.edge.clients:
+            await asyncio.sleep(0.01)
+    tls.edge.draining = True
+    for one in list(tls.edge.clients):
+        one.retire()
+    assert await client.read_all() == b""  # an end, and a clean one
+    client.writer.close()
