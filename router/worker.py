@@ -20,7 +20,7 @@ from router.access_log.outlet import FileSink, Outlet, Sink, SocketSink
 from router.debug import Debug
 from router.edge.caching.purging import groups
 from router.edge.caching.responses import ResponseCache
-from router.edge.caching.shelf import Shelf, shelf_place
+from router.edge.caching.shelf import open_shelf
 from router.edge.context import TICK_S, Edge
 from router.edge.doorway import visitors
 from router.edge.poller import Listener
@@ -80,8 +80,7 @@ class Worker:
                 self._snapshot = Snapshot(self._edge, path, writes=slot == 0)
             self._feed = Feed(self._edge, settings.redis_url, self._id, self._snapshot, replaces)
             self._wakes = Wakes(self._edge, settings.redis_url, self._id)
-        place = shelf_place(settings, directory)
-        shelf = Shelf(place, settings.cache_shared, settings.worker_count()) if place is not None else None
+        shelf = open_shelf(settings, directory)
         self._edge.responses = ResponseCache(self._edge, shelf) if settings.cache_memory else None
         if settings.s3_endpoint:
             self._edge.static = StaticSites(self._edge)

@@ -132,6 +132,8 @@ def answer_lines(request: Request, lines: bytes) -> bytes:
 def release_for(client: Client, request: Request, route: Route) -> Release | None:
     """The release that serves a request of a route with rules; a retry stays with the one that was drawn."""
     table, policy, ruled = client.edge.table, route.policy, request.ruled
+    if ruled.cached is not None and ruled.cached.is_own and not request.attempts and ruled.release in table.releases:
+        return table.releases.get(ruled.release)  # the cache asks for one
     split = policy.split if policy is not None else None
     if split is None or not route.weights:
         return table.release_for(route)

@@ -88,7 +88,7 @@ class Fetch(Client):
         head = own_head(request.head, wanted.conditions())
         inner = Request(head, request.id, perf_counter())
         inner.ruled = policing.Ruled(wanted.route.policy)  # type: ignore[arg-type]
-        inner.ruled.release = request.ruled.release
+        inner.ruled.release = wanted.release
         inner.ruled.cached = _UNTOUCHED
         self.request = inner
 

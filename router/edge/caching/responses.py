@@ -41,6 +41,7 @@ _MOST_REMEMBERED: Final = 16_384
 _MOST_VARYING: Final = 65_536
 _MOST_BACKGROUND: Final = 64
 _MOST_NAMES: Final = 16
+_MOST_WRITING: Final = 8  # large bodies on their way to the shelf; more are not kept
 _TEND_S: Final = 2.0
 
 
@@ -55,6 +56,7 @@ class ResponseCache:
         settings = edge.settings
         self.edge = edge
         self._shelf = shelf
+        self._writing = 0
         self._tended = edge.now
         self._tending: asyncio.Task[None] | None = None
         self.most_object = min(settings.cache_object, settings.cache_memory)
@@ -220,12 +222,16 @@ class ResponseCache:
             self.edge.metrics.cache_stored += self._memory.put(stored)
         elif stored.size <= INLINE or stored.body_file:
             self._shelve(shelf.put(wanted.url, stored), stored)
-        else:
+        elif self._writing < _MOST_WRITING:
+            self._writing += 1
             _ = spawn(self._keep_large(shelf, wanted.url, stored), "router.cache.write")
 
     async def _keep_large(self, shelf: Shelf, url: bytes, stored: Stored) -> None:
         filed = copy.copy(stored)  # who reads along has the body in memory
-        put = await asyncio.to_thread(shelf.put, url, filed)
+        try:
+            put = await asyncio.to_thread(shelf.put, url, filed)
+        finally:
+            self._writing -= 1
         filed.body = None
         self._shelve(put, filed)
 

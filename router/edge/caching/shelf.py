@@ -14,19 +14,22 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import logging
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Final
 
-from kernel.errors import define
+from kernel.errors import ShipoffError, define
 from router.core.caching.filed import MOST_DESCRIPTION, pack, unpack
 from router.core.caching.stored import Stored
 from router.settings import RouterSettings
 
+log = logging.getLogger(__name__)
 CACHE_DIR_UNUSABLE = define(
     "CACHE_DIR_UNUSABLE",
     source="client",
@@ -51,6 +54,22 @@ def shelf_place(settings: RouterSettings, control: Path) -> Path | None:
     return (memory if os.access(memory, os.W_OK) else control) / f"shipoff-cache-{name}"
 
 
+def open_shelf(settings: RouterSettings, control: Path) -> Shelf | None:
+    """The shelf of a router's worker; None where there is none, or the one in memory cannot be had.
+
+    Raises:
+        ShipoffError: CACHE_DIR_UNUSABLE, a directory was set that is not to be used.
+    """
+    place = shelf_place(settings, control)
+    try:
+        return Shelf(place, settings.cache_shared, settings.worker_count()) if place is not None else None
+    except ShipoffError as error:
+        if settings.cache_dir:
+            raise
+        log.error("workers do not share what they cache: %s", error)
+        return None
+
+
 class Shelf:
     """The shared directory of a router, as one worker uses it.
 
@@ -73,8 +92,11 @@ class Shelf:
         try:
             root.mkdir(parents=True, exist_ok=True, mode=0o700)
             (root / "lock").touch(mode=0o600)
+            found = os.lstat(root)
         except OSError as error:
             raise CACHE_DIR_UNUSABLE(f"{root}: {error.strerror}") from error
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (os.geteuid(), 0):
+            raise CACHE_DIR_UNUSABLE(f"{root}: it is another user's, who could put answers there")
 
     def close(self, remove: bool) -> None:
         """Lets go of the directory; removes it when it is not meant to stay."""
@@ -203,7 +225,8 @@ class Shelf:
         if self._has_lock():
             self._sweep()
             total = self._evict()
-            self._write(self._root, counted, b"%d" % total)
+            with contextlib.suppress(OSError):  # there is no room: then nothing is added either
+                self._write(self._root, counted, b"%d" % total)
         with contextlib.suppress(OSError, ValueError):
             stamp = _stamp(os.stat(counted))  # noqa: PTH116
             if stamp != self._counted:

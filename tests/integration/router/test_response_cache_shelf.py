@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from kernel.errors import ShipoffError
 from kernel.tasks import spawn
 from router.edge.caching.shelf import INLINE, Shelf
 from tests.integration.router.caching import Gate, answer, get, how, until
@@ -199,3 +200,24 @@ async def test_what_another_invalidates_meanwhile_is_not_stored(make: Make, make
     assert (await asking).body == b"old"
     origin.answer = answer(b"new", "Cache-Control: max-age=60")
     assert (await other.ask(get())).body == b"new"
+
+
+async def test_a_directory_that_is_not_ours_is_not_used(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "file").write_text("")
+    for name in ("link", "file", "file/below"):
+        with pytest.raises(ShipoffError, match="CACHE_DIR_UNUSABLE"):
+            Shelf(tmp_path / name, 1000, 1)
+
+
+async def test_answers_of_a_split_route_are_kept_by_release(make: Make, make_origin: Any, origin: Origin) -> None:
+    one = await make()
+    other = await make_origin(answer=answer(b"two", "Cache-Control: max-age=60"))
+    origin.answer = answer(b"one", "Cache-Control: max-age=60")
+    weights = [["rel_1", 50], ["rel_2", 50]]
+    one.put(route("app.test", "", weights=weights, project="prj_1", rules={"cache": {}}))
+    one.put(endpoints("rel_2", other.address))
+    bodies = {(await one.ask(get())).body for _ in range(40)}
+    assert bodies == {b"one", b"two"}
+    assert (len(origin.requests), len(other.requests)) == (1, 1)
