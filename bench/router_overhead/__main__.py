@@ -11,21 +11,22 @@ import contextlib
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from bench.report import content, write
+from bench.report import Figure, content, write
 from bench.router_overhead import certificate, figures, measure, render, tables
+from bench.router_overhead.certificate import Certificate
 from bench.router_overhead.configs import ALL
 from bench.router_overhead.latency import GENTLE, HIGHEST
 from bench.router_overhead.measure import MAIN, Found
 from bench.router_overhead.peers import Peer, compiled, peers
 from bench.router_overhead.plan import Plan, plan
 from bench.router_overhead.processes import cores, take_load_core
-from bench.router_overhead.programs import needed, version
+from bench.router_overhead.programs import DEBIAN, needed, version
 from bench.router_overhead.shapes import GET
 from bench.router_overhead.upstream import App
 
@@ -53,12 +54,10 @@ def main() -> None:
     """Runs the bench."""
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
-    install = not options.no_install
+    length, found = plan(options.quick), Found()
     for program in ("nginx", "wrk"):
-        needed(program, install)
-    found = Found()
-    make = _maker(options.names, install, found)
-    length = plan(options.quick)
+        needed(program, install=not options.no_install)
+    make = _maker(options, found)
     if cores()[0] == cores()[1]:
         found.note("a core for the load alone: there is only one here, so requests per second and latency mean little")
     take_load_core()
@@ -74,17 +73,20 @@ def main() -> None:
         render.write(_HERE / "results.json")
 
 
-def _maker(names: Sequence[str], install: bool, found: Found) -> Any:
-    """Makes peers that are not started; says once which are missing."""
-    _, missing = peers(names, install)
+def _maker(options: argparse.Namespace, found: Found) -> Callable[[], list[Peer]]:
+    """Makes peers that are not started; says once which are missing. A quick run does not wait for large downloads."""
+    may = () if options.no_install else DEBIAN if options.quick else ALL
+    _, missing = peers(options.names, may)
     for name in missing:
-        found.note(f"{name}: it is not here and could not be installed")
+        found.note(f"{name}: it is not here, and {'could not be' if name in may else 'was not to be'} installed")
     if not compiled():
         found.note("ours compiled: there is no compiled form here (make setup makes it when there is a C compiler)")
-    return lambda: peers(names, install=False)[0]
+    return lambda: peers(options.names, ())[0]
 
 
-def _measured(found: Found, make: Any, length: Plan, options: argparse.Namespace, scratch: Path) -> list[Any]:
+def _measured(
+    found: Found, make: Callable[[], list[Peer]], length: Plan, options: argparse.Namespace, scratch: Path
+) -> list[Figure]:
     certificates = certificate.make(scratch)
     with contextlib.ExitStack() as running:
         app = App(scratch, not options.no_install)
@@ -101,7 +103,9 @@ def _measured(found: Found, make: Any, length: Plan, options: argparse.Namespace
     return made
 
 
-def _start(peer: Peer, found: Found, scratch: Path, app: int, certificates: Any, running: contextlib.ExitStack) -> bool:
+def _start(
+    peer: Peer, found: Found, scratch: Path, app: int, certificates: Certificate, running: contextlib.ExitStack
+) -> bool:
     try:
         peer.start(scratch, app, certificates)
     except (OSError, RuntimeError) as error:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from bench.load.scenario import Refused
 from bench.router_overhead import idle
 from bench.router_overhead.certificate import Certificate
 from bench.router_overhead.latency import Latency, at_rate
@@ -81,7 +82,7 @@ def _rounds(found: Found, shape: Shape, peers: Sequence[Peer], rounds: int, plan
         for peer in _turned(here, number):
             try:
                 sample = _sample(shape, peer, plan.seconds if number >= 0 else plan.warm_s)
-            except RuntimeError as error:
+            except (OSError, RuntimeError) as error:
                 here.remove(peer)
                 found.samples.pop((shape.name, peer.name), None)
                 found.note(f"{shape.name}, {peer.name}: {str(error).strip()[:200]}")
@@ -111,8 +112,13 @@ def rates(found: Found, running: Sequence[Peer], app: int, rate: int, rounds: in
             found.note(f"fixed rate, {rate}/s, round {number + 1}: out of time")
             return
         for name, port in _turned(targets, number):
-            seen = at_rate(port, rate, plan.rate_seconds, seed=number + 1)
-            found.rates.setdefault((rate, name), []).append(seen)
+            try:
+                seen = at_rate(port, rate, plan.rate_seconds, seed=number + 1)
+            except (OSError, Refused) as error:
+                targets.remove((name, port))
+                found.note(f"fixed rate, {rate}/s, {name}: {error}")
+            else:
+                found.rates.setdefault((rate, name), []).append(seen)
         for peer in running:
             peer.trim()
 

@@ -8,7 +8,7 @@ import http.client
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -61,7 +61,7 @@ class Peer:
         try:
             wait_for(place.port, self.process, log)
             _until_it_serves(place.port)
-        except (OSError, RuntimeError):
+        except BaseException:  # an interrupt too: what was started must not stay
             self.stop()
             raise
         self.port, self.tls = place.port, place.tls if listens(place.tls, _TLS_S) else 0
@@ -132,6 +132,7 @@ def ours(pure: bool) -> Callable[[Place], Command]:
             "SHIPOFF_ROUTER_ACCESS_LOG": str(place.directory / "access.log"),
             "SHIPOFF_ROUTER_LISTEN_TLS": f"127.0.0.1:{place.tls}",
             "SHIPOFF_ROUTER_TLS_CERTIFICATES": str(place.certificate.both),
+            "SHIPOFF_ROUTER_DRAIN_S": "0",  # nobody waits for its answers when it is stopped
             "SHIPOFF_OWNER_PID": str(os.getpid()),
             "PYTHONPATH": str(_ROOT),
         }
@@ -147,9 +148,13 @@ def compiled() -> bool:
     return bool(getattr(router, "COMPILED", False))
 
 
-def peers(wanted: Sequence[str], install: bool) -> tuple[list[Peer], list[str]]:
-    """Our router and the wanted peers, and the names of those left out."""
+def peers(wanted: Sequence[str], install: Container[str]) -> tuple[list[Peer], list[str]]:
+    """Our router and the wanted peers, and the names of those left out.
+
+    Args:
+        install: the peers that may be installed.
+    """
     found = [Peer(OURS, ours(False))] if compiled() else []
     found += [Peer(PURE, ours(True))]
-    here = [name for name in wanted if get(name, install)]
+    here = [name for name in wanted if get(name, name in install)]
     return found + [Peer(name, ALL[name]) for name in here], [name for name in wanted if name not in here]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Final
 
 _START_S: Final = 60.0
-_STOP_S: Final = 1.0
+_STOP_S: Final = 3.0
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 DESCRIPTORS: Final = 65_536

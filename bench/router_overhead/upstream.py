@@ -33,7 +33,7 @@ class App:
         (home / "nginx.conf").write_text(_config(home, self.port, echo))
         nginx = [needed("nginx", install), "-c", f"{home}/nginx.conf", "-e", "stderr"]
         try:
-            self._start(home / "echo.log", echo, [sys.executable, "-m", "bench.router_overhead.echo", str(echo)])
+            self._start(home / "echo.log", echo, [sys.executable, "-m", "bench.load.demo", str(echo)])
             self._start(home / "log", self.port, nginx)
         except BaseException:
             self.stop()

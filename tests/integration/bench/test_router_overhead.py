@@ -38,7 +38,7 @@ def test_shapes_are_measured_and_compared(tmp_path: Path) -> None:
 
 @needs_nginx
 def test_latency_and_idle_connections_are_measured(tmp_path: Path) -> None:
-    ours = next(one for one in peers.peers([], install=False)[0] if one.name == peers.PURE)
+    ours = next(one for one in peers.peers([], ())[0] if one.name == peers.PURE)
     app = App(tmp_path, install=False)
     try:
         ours.start(tmp_path, app.port, certificate.make(tmp_path))
