@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -78,16 +79,18 @@ def shapes(found: Found, running: Sequence[Peer], plan: Plan, only: str) -> None
 
 def _rounds(found: Found, shape: Shape, peers: Sequence[Peer], rounds: int, plan: Plan) -> None:
     here = list(peers)
-    for number in range(-bool(plan.warm_s), rounds):
+    for peer in here if plan.warm_s else ():
+        with contextlib.suppress(OSError, RuntimeError):  # what is wrong is told by the first round
+            _sample(shape, peer, plan.warm_s)
+    for number in range(rounds):
         for peer in _turned(here, number):
             try:
-                sample = _sample(shape, peer, plan.seconds if number >= 0 else plan.warm_s)
+                sample = _sample(shape, peer, plan.seconds * shape.stretch)
             except (OSError, RuntimeError) as error:
                 here.remove(peer)
                 found.samples.pop((shape.name, peer.name), None)
                 found.note(f"{shape.name}, {peer.name}: {str(error).strip()[:200]}")
-                continue
-            if number >= 0:
+            else:
                 found.samples.setdefault((shape.name, peer.name), []).append(sample)
 
 

@@ -24,6 +24,7 @@ class Shape:
         per_gb: CPU counts by the body's bytes, not by the request.
         body: bytes of each body then.
         tls: it needs the proxy's port for HTTPS.
+        stretch: how many times longer than usual a sample is, so that enough bodies end within it.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Shape:
     per_gb: bool = False
     body: int = 0
     tls: bool = False
+    stretch: float = 1.0
     unit: str = "request"
 
 
@@ -43,8 +45,14 @@ SHAPES: Final = (
     Shape("GET 1 KB, browser heads", _load(Load(kind="browser"))),
     Shape("POST 1 KB", _load(Load(method="POST", path="/upload", body=1024))),
     Shape("GET 100 KB", _load(Load(path="/100k"))),
-    Shape("10 MB down", _load(Load(path="/10m", connections=4)), per_gb=True, body=_BIG),
-    Shape("10 MB up", _load(Load(method="POST", path="/upload", body=_BIG, connections=4)), per_gb=True, body=_BIG),
+    Shape("10 MB down", _load(Load(path="/10m", connections=4)), per_gb=True, body=_BIG, stretch=1.5),
+    Shape(
+        "10 MB up",
+        _load(Load(method="POST", path="/upload", body=_BIG, connections=4)),
+        per_gb=True,
+        body=_BIG,
+        stretch=1.5,
+    ),
     Shape("TLS keep-alive, GET 1 KB", _load(Load(tls=True)), tls=True),
     Shape("WebSocket echo", lambda peer, seconds: websocket.run(peer.port, seconds), unit="message"),
     Shape("new connection per request", _load(Load(close=True))),
