@@ -32,6 +32,7 @@ HOT: Final = (
     "core/timing.py",
     "core/waits.py",
     "metrics.py",
+    "access_log/noted.py",
     "edge/context.py",
     "edge/stream.py",
     "edge/poller.py",

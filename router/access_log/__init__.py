@@ -1,5 +1,1 @@
 """The access log: noted on the path, written in batches beside it, to a file or by way of the supervisor to logsink."""
-
-from router.access_log.noted import AccessLog
-
-__all__ = ["AccessLog"]

@@ -33,9 +33,9 @@ def lines(entries: Sequence[Entry], offset: float) -> bytes:
 
 
 def _line(entry: Entry, offset: float, known: dict[tuple[Any, ...], bytes]) -> bytes:
-    id_, started, ended, ip, method, host, target, trace, status, error, kind, route, release, endpoint, *rest = entry
-    phase, attempts, received, sent, queued, connecting, first = rest
-    shared = (route, release, endpoint, kind)
+    id_, started, ended, ip, method, host, target, trace, status, error, *_ = entry
+    phase, attempts, received, sent, queued, connecting, first = entry[15:]
+    shared = entry[10:15]
     by = known.get(shared)
     if by is None:
         by = known[shared] = orjson.dumps(served(*shared)._asdict())[1:-1]

@@ -1,7 +1,7 @@
-"""Empties a worker's access log beside the path: into a file, or to the supervisor, some hundred records at a time.
+"""Empties a worker's access log beside the path: into a file, or to the supervisor, a frame at a time.
 
-One task per worker. Its work on the loop is bounded by `_AT_ONCE`; the file is written in a thread. A supervisor that
-is gone is looked for again; meanwhile the list fills up to its bound and then drops, with a count.
+One task per worker. The file is written in a thread. A supervisor that is gone is looked for again; meanwhile the
+frames become as many as may be, and then records are dropped, with a count.
 """
 
 from __future__ import annotations
@@ -10,31 +10,30 @@ import asyncio
 import logging
 import os
 import struct
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
 from kernel.tasks import spawn, stop
-from router.access_log import lines, packing
-from router.access_log.noted import AccessLog
+from router.access_log.noted import AccessLog, Frame
 
 log = logging.getLogger(__name__)
 _EVERY_S: Final = 0.25
-_AT_ONCE: Final = 500
 _ANSWER_S: Final = 5.0
 _LAST_S: Final = 2.0
 LENGTH: Final = struct.Struct("!II")  # bytes of a frame, records in it
-TAKEN: Final = b"+"
+TAKEN: Final = b"+"  # for each frame
+_AT_ONCE: Final = 4  # about what the kernel takes in one go
 
 
 class Sink(Protocol):
-    """Where records go."""
+    """Where frames go."""
 
-    async def put(self, frame: list[tuple[object, ...]], offset: float) -> None:
+    async def put(self, frames: Sequence[Frame]) -> None:
         """Returns when they are taken.
 
         Raises:
-            OSError: they are not; they may be put again.
+            OSError, TimeoutError: they are not; the same ones are to be put again.
         """
         ...
 
@@ -49,7 +48,7 @@ class Outlet:
     def __init__(self, noted: AccessLog, sink: Sink) -> None:
         self._noted = noted
         self._sink = sink
-        self._waiting: list[tuple[object, ...]] = []
+        self._waiting: list[Frame] = []
         self._told = False
         self._task: asyncio.Task[None] | None = None
 
@@ -58,13 +57,14 @@ class Outlet:
         self._task = spawn(self._run(), "router.access_log")
 
     async def stop(self) -> None:
-        """Ends it behind what is noted, if that can be put down within `_LAST_S`; counts what cannot."""
+        """Ends it behind what is noted, if that can be put down within `_LAST_S`; says what cannot."""
         await stop(self._task)
         try:
             async with asyncio.timeout(_LAST_S):
                 await self._move_all()
         except (OSError, TimeoutError) as error:
-            log.warning("%d records of the access log are lost: %r", len(self._waiting) + len(self._noted), error)
+            lost = len(self._noted) + sum(frame.count for frame in self._waiting)
+            log.warning("%d records of the access log are lost: %r", lost, error)
         self._sink.close()
 
     async def _run(self) -> None:
@@ -79,27 +79,27 @@ class Outlet:
                 self._told = True
 
     async def _move_all(self) -> None:
-        """Moves frames on until none is left. One that was not taken is kept for the next time."""
+        """Moves frames on until none is left. Those that were not taken are kept for the next time."""
         while True:
-            self._waiting = self._waiting or self._noted.take(_AT_ONCE)
+            while len(self._waiting) < _AT_ONCE and (frame := self._noted.take()) is not None:
+                self._waiting.append(frame)
             if not self._waiting:
                 return
-            await self._sink.put(self._waiting, time.time() - time.perf_counter())
+            await self._sink.put(self._waiting)
             self._waiting = []
-            await asyncio.sleep(0)  # requests go on between two frames
 
 
 class FileSink:
-    """Appends JSON lines to a file."""
+    """Appends frames of JSON lines to a file."""
 
     def __init__(self, path: str) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
         self._rest = memoryview(b"")
 
-    async def put(self, frame: list[tuple[object, ...]], offset: float) -> None:
+    async def put(self, frames: Sequence[Frame]) -> None:
         """Writes in a thread: a slow disk stops nobody."""
-        if not self._rest:  # else this frame was begun, and the disk was full
-            self._rest = memoryview(lines.lines(frame, offset))
+        if not self._rest:  # else these were begun, and the disk was full
+            self._rest = memoryview(b"".join([frame.data for frame in frames]))
         await asyncio.to_thread(self._write)
 
     def _write(self) -> None:
@@ -119,20 +119,22 @@ class SocketSink:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
-    async def put(self, frame: list[tuple[object, ...]], offset: float) -> None:
-        """Returns when the supervisor has it.
+    async def put(self, frames: Sequence[Frame]) -> None:
+        """Returns when the supervisor has them.
 
         Raises:
             OSError, TimeoutError: it is gone, or does not answer.
         """
-        data = packing.pack(frame, offset)
         try:
             async with asyncio.timeout(_ANSWER_S):
                 reader, writer = await self._connected()
-                writer.write(LENGTH.pack(len(data), len(frame)) + data)
+                for frame in frames:
+                    writer.write(LENGTH.pack(len(frame.data), frame.count) + frame.data)
                 await writer.drain()
-                if await reader.read(1) != TAKEN:
-                    raise ConnectionResetError("the supervisor took no more of the access log")
+                _ = await reader.readexactly(len(frames))
+        except asyncio.IncompleteReadError:
+            self.close()
+            raise ConnectionResetError("the supervisor takes no more of the access log") from None
         except BaseException:
             self.close()
             raise

@@ -72,9 +72,9 @@ def pack(entries: Sequence[Entry], offset: float) -> bytes:
     for at in _JOINED:
         columns[at] = b"\n".join(columns[at]).decode("latin-1")
     tags: dict[tuple[Any, ...], int] = {}
-    shared = zip(columns[11], columns[12], columns[13], columns[10], strict=True)
+    shared = zip(*columns[10:15], strict=True)
     tag = [tags.setdefault(one, len(tags)) for one in shared]
-    columns[10:14] = [tag, [list(served(*one)) for one in tags]]
+    columns[10:15] = [tag, [list(served(*one)) for one in tags]]
     return orjson.dumps([offset, *columns])
 
 
@@ -91,10 +91,9 @@ def unpack(frame: bytes) -> list[Record]:
     return [_record(offset, tags[tag], rest) for tag, *rest in zip(columns.pop(10), *columns, strict=True)]
 
 
-def served(route: Any, release: str, endpoint: Any, kind: int) -> Served:
-    """What answered, from the router's own objects."""
-    project, environment = (route.project, route.environment) if route is not None else ("", "")
-    return Served(project, environment, release, endpoint.instance if endpoint is not None else "", KINDS[kind])
+def served(kind: int, project: str, environment: str, release: str, instance: str) -> Served:
+    """What answered, from the fields of an entry."""
+    return Served(project, environment, release, instance, KINDS[kind])
 
 
 def times(started: float, ended: float, queued: float, connecting: float, first: float) -> tuple[int, int, int, int]:

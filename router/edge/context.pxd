@@ -4,6 +4,7 @@ from router.core.balance cimport Endpoint
 from router.core.request_ids cimport RequestIds
 from router.core.table cimport Table
 from router.core.waits cimport Waits
+from router.access_log.noted cimport AccessLog
 from router.metrics cimport Metrics
 
 
@@ -18,7 +19,7 @@ cdef class Edge:
     cdef public object certificates
     cdef public dict doorways
     cdef public Py_ssize_t most_clients
-    cdef public object access_log
+    cdef public AccessLog access_log
     cdef public object guard
     cdef public object prober
     cdef public object static

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
 
-from router.access_log import AccessLog
+from router.access_log.lines import lines
+from router.access_log.noted import AccessLog
+from router.access_log.packing import pack
 from router.cloudflare import trust_of
 from router.core.balance import Endpoint
 from router.core.certificates import Certificates
@@ -63,7 +65,7 @@ class Edge:
         self.metrics = Metrics()
         self.ids = RequestIds()
         self.certificates = Certificates()
-        self.access_log = AccessLog() if settings.access_log or settings.logsink_address else None
+        self.access_log = AccessLog(lines if settings.access_log else pack) if _is_logged(settings) else None
         self.guard = Guard(self)
         self.prober = Prober(self)
         self.upstreams = 0
@@ -223,3 +225,7 @@ class Edge:
 
 def _waits(settings: RouterSettings) -> Waits:
     return Waits(settings.answer_s, settings.body_s, settings.stream_s, settings.head_s, settings.keep_alive_s)
+
+
+def _is_logged(settings: RouterSettings) -> bool:
+    return bool(settings.access_log or settings.logsink_address)
