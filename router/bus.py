@@ -29,7 +29,7 @@ GONE: Final = (RedisError, OSError, TimeoutError)  # what a Redis that is away, 
 _DEAD: Final = f"{STREAM}.dead"
 _GROUP: Final = "routers"
 _EVENTS: Final = 100
-_RECORDS: Final = 200
+_RECORDS, _RECORDS_AT_START = 500, 5000  # a reply is read in one step, which may be long while nothing is served yet
 _MOST_DEAD: Final = 100_000
 _REMEMBERED_S: Final = 7 * 24 * 3600  # as long as the stream keeps an event
 # Every worker of every router meets the same poison; the first one buries it.
@@ -111,11 +111,15 @@ class Bus:
             stream = {}
         return Position((names[0] or b"").decode(), _whole(names[1]), _last_id(stream), bool(more))
 
-    async def records(self) -> AsyncIterator[dict[bytes, bytes]]:
-        """Scans the snapshot: what stands there throughout comes at least once, in the form of some moment of it."""
-        cursor = 0
+    async def records(self, serving: bool) -> AsyncIterator[dict[bytes, bytes]]:
+        """Scans the snapshot: what stands there throughout comes at least once, in the form of some moment of it.
+
+        Args:
+            serving: requests wait meanwhile, so the steps are small.
+        """
+        cursor, count = 0, _RECORDS if serving else _RECORDS_AT_START
         while True:
-            answer: Any = await self._redis.hscan(HASH, cursor, count=_RECORDS)
+            answer: Any = await self._redis.hscan(HASH, cursor, count=count)
             cursor, fields = answer
             yield fields
             if not int(cursor):

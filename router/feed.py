@@ -224,7 +224,7 @@ class Feed:
     async def _read(self, position: Position) -> Table:
         table, pace = Table(position.epoch, position.version), Pace()
         with uncollected():
-            async for fields in self._bus.records():
+            async for fields in self._bus.records(serving=self._served.is_set()):
                 for field, value in fields.items():
                     self._fill(table, field, value)
                     if pace.due():
