@@ -176,7 +176,7 @@ class Metrics:
         self.answers[kind][request.status] += 1
         started = request.started
         self.durations.observe(ended - started)
-        if kind == APP:
+        if kind == APP and request.first:
             self.first_bytes.observe(request.first - started)
         if request.queued:
             self.queues.observe(request.queued)

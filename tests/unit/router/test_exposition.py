@@ -57,3 +57,10 @@ def test_names_are_as_prometheus_wants_them() -> None:
     assert 'router_process_cpu_seconds_total{process="0"} 2.5' in text
     assert 'router_worker_restarts_total{why="ended"} 2.0' in text
     assert "router_workers 1.0" in text
+
+
+def test_an_answer_without_a_first_byte_of_its_own_takes_nothing_from_the_sum() -> None:
+    metrics = Metrics()
+    metrics.answered(ended(started=1000.0, first=0.0), 1000.5)
+    assert (sum(metrics.first_bytes.counts), metrics.first_bytes.total) == (0, 0.0)
+    assert metrics.durations.total == 0.5
