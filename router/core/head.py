@@ -56,6 +56,7 @@ _OTHER_VERSION: Final = re.compile(rb"[!-~]+ [!-~]+ HTTP/[0-9](?:\.[0-9])?(?<!1\
 _ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?@]+)(/[^?]*)?(\?.*)?", re.DOTALL).fullmatch
 _ILLEGAL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r[^\n]").search
 _SLASH: Final = 47
+_KEPT: Final = b"\nconnection: keep-alive\r\n"
 _ODD_METHODS: Final = frozenset((b"CONNECT", b"TRACE", b"OPTIONS"))
 _MAX_FORWARDS: Final = re.compile(rb"(?im)^max-forwards:[^\r]*\r\n").sub
 
@@ -218,18 +219,29 @@ def read_response(data: bytes) -> ResponseHead | None:
         raise Refused(UPSTREAM_INVALID, f"the app's head has more than {MAX_HEAD} bytes")
     low = block.lower()
     dated = low.find(b"\ndate:") >= 0
-    if version == b"1" and RESPONSE_RARE(low) is None and status >= b"200" and status != b"204":
-        at = low.find(b"\ncontent-length:")
-        if at < 0:
-            return ResponseHead(int(status), UNTIL_CLOSE, True, dated, data[: end - 2], end)
-        stop = low.find(b"\r", at)
-        digits = low[at + 16 : stop].strip(b" \t")
-        if DIGITS(digits) is None or low.find(b"\ncontent-length:", stop) >= 0:
-            raise Refused(UPSTREAM_INVALID, "the app's Content-Length is odd or repeated")
-        return ResponseHead(int(status), int(digits), True, dated, data[: end - 2], end)
+    lines = data[: end - 2]
+    rare = RESPONSE_RARE(low)
+    if rare is not None and low.startswith(_KEPT, rare.start()):  # as nginx says with every answer
+        start = match.start(3) + rare.start() + 1
+        lines = data[:start] + data[start + len(_KEPT) - 1 : end - 2]
+        rare = RESPONSE_RARE(low, rare.end())
+    if rare is None and version == b"1" and status >= b"200" and status != b"204":
+        return ResponseHead(int(status), _length(low), True, dated, lines, end)
     head = ResponseHead(int(status), UNTIL_CLOSE, version == b"1", dated, data[: end - 2], end)
     look_at_response(head, low, match.start(3), version == b"1")
     return head
+
+
+def _length(low: bytes) -> int:
+    """What Content-Length says, where no other header frames the answer."""
+    at = low.find(b"\ncontent-length:")
+    if at < 0:
+        return UNTIL_CLOSE
+    stop = low.find(b"\r", at)
+    digits = low[at + 16 : stop].strip(b" \t")
+    if DIGITS(digits) is None or low.find(b"\ncontent-length:", stop) >= 0:
+        raise Refused(UPSTREAM_INVALID, "the app's Content-Length is odd or repeated")
+    return int(digits)
 
 
 def illegal(data: bytes | bytearray, start: int) -> bool:
