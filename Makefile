@@ -42,4 +42,5 @@ bench-router: setup  ## our router beside nginx, HAProxy, Envoy, Traefik, Caddy:
 
 clean:  ## everything that setup and the tools made; state directories are the operator's
 	@rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find router -name "*.so" -delete
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
