@@ -80,8 +80,10 @@ class Worker:
                 self._snapshot = Snapshot(self._edge, path, writes=slot == 0)
             self._feed = Feed(self._edge, settings.redis_url, self._id, self._snapshot, replaces)
             self._wakes = Wakes(self._edge, settings.redis_url, self._id)
-        shelf = open_shelf(settings, directory)
-        self._edge.responses = ResponseCache(self._edge, shelf) if settings.cache_memory else None
+        if settings.cache_memory:
+            self._edge.responses = ResponseCache(self._edge, lambda: open_shelf(settings, directory))
+            if settings.cache_dir:
+                self._edge.responses.open()  # what is wrong with it is told at once
         if settings.s3_endpoint:
             self._edge.static = StaticSites(self._edge)
         self._door = control.ControlServer(
@@ -186,8 +188,9 @@ class Worker:
         if self._certificates is not None:
             await self._certificates.stop()
         if self._edge.responses is not None:
-            # What outlives its router is in a directory of the operator's, or taken over by the next supervisor.
-            left = not (self.settings.cache_dir or self.settings.state_dir or self.stopping.is_set())
+            # Only what is in a directory of the operator's outlives its router. The supervisor removes the rest, unless
+            # it is gone with all that could follow it.
+            left = not (self.settings.cache_dir or self.stopping.is_set())
             await self._edge.responses.close(remove=left)
         await self._door.stop()
         await stop(self._ticker)

@@ -11,6 +11,7 @@ import asyncio
 import copy
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from kernel.tasks import spawn, stop
@@ -48,14 +49,18 @@ _TEND_S: Final = 2.0
 class ResponseCache:
     """What one worker keeps of the answers of its routes.
 
+    Args of the constructor:
+        opener: gives the shelf when it is needed first; most routers have no route that asks for it.
+
     Attributes:
         most_object: bytes of a body that can be kept.
     """
 
-    def __init__(self, edge: Edge, shelf: Shelf | None = None) -> None:
+    def __init__(self, edge: Edge, opener: Callable[[], Shelf | None] | None = None) -> None:
         settings = edge.settings
         self.edge = edge
-        self._shelf = shelf
+        self._shelf: Shelf | None = None
+        self._opener = opener
         self._writing = 0
         self._tended = edge.now
         self._tending: asyncio.Task[None] | None = None
@@ -69,6 +74,12 @@ class ResponseCache:
         # that is tried again
         self._varying: OrderedDict[bytes, tuple[bytes, ...]] = OrderedDict()
         self._remembered: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
+
+    def open(self) -> None:
+        """Opens the shelf, if there is to be one and it is not open yet."""
+        opener, self._opener = self._opener, None
+        if opener is not None:
+            self._shelf = opener()
 
     # --- a request ---------------------------------------------------------------------------------------------------
 
@@ -115,6 +126,8 @@ class ResponseCache:
 
     def _find(self, url: bytes, primary: bytes, lines: bytes) -> tuple[bytes, Stored | None]:
         """The key of a request, and what is stored under it, in memory or on the shelf."""
+        if self._opener is not None:
+            self.open()
         names, shelf = self._varying.get(primary), self._shelf
         key = primary if names is None else primary + b"\0" + keys.variant(names, lines)
         stored = self._memory.get(key)
@@ -289,6 +302,7 @@ class ResponseCache:
 
     def purge(self, group: bytes) -> int:
         """Forgets a group of answers (edge/caching/purging.py), and keeps none that is on its way; returns how many."""
+        self.open()
         for fetch in self._fetches:
             if group[:1] == b"t" or group in fetch.wanted.groups:
                 fetch.may_keep = False
@@ -304,6 +318,7 @@ class ResponseCache:
 
     async def purge_shelf(self, groups: set[bytes]) -> int:
         """Forgets what no worker has in memory; for one of the workers. Returns how many."""
+        self.open()
         return await asyncio.to_thread(self._shelf.purge, groups) if self._shelf is not None else 0
 
     # --- upkeep ------------------------------------------------------------------------------------------------------

@@ -159,7 +159,7 @@ class InProcess:
         self.edge = Edge(RouterSettings(**settings))
         shared = self.edge.settings.cache_dir
         shelf = Shelf(Path(shared), self.edge.settings.cache_shared, 1) if shared else None
-        self.edge.responses = ResponseCache(self.edge, shelf)
+        self.edge.responses = ResponseCache(self.edge, lambda: shelf)
         self.port = 0
         self.tls_port = 0
         self.certificates: CertificateStore
