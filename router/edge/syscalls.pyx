@@ -6,12 +6,14 @@ Small reads go through one buffer of the process, so that a short answer does no
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
-from libc.errno cimport EINTR, errno
+from libc.errno cimport EAGAIN, EINTR, errno
 
 cdef extern from "sys/socket.h" nogil:
     ssize_t c_recv "recv"(int fd, void *data, size_t size, int flags)
     ssize_t c_send "send"(int fd, const void *data, size_t size, int flags)
+    int MSG_DONTWAIT
     int MSG_NOSIGNAL
+    int MSG_PEEK
 
 cdef enum:
     SHARED = 65536
@@ -82,3 +84,9 @@ cdef class Descriptor:
         if sent < 0:
             PyErr_SetFromErrno(OSError)
         return sent
+
+
+def nothing_came(int fd):
+    """Whether nothing has come on a connected socket, not even the end."""
+    cdef char octet
+    return c_recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0 and errno == EAGAIN

@@ -23,6 +23,7 @@ from router.core.retry import CLOSED_FRESH, CLOSED_REUSED, UNTAKEN
 from router.edge import forward, policing
 from router.edge.answering import HELD_UPLOAD
 from router.edge.context import TICK_S, Edge
+from router.edge.descriptor import is_quiet
 from router.edge.taken import untaken
 from router.edge.tunnel import open_tunnel
 
@@ -113,13 +114,7 @@ class Upstream:
 
     def _is_stale(self) -> bool:
         """Whether the app has closed it, or said something unasked, since the last answer."""
-        try:
-            self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return self.transport.is_closing()
-        except OSError:
-            return True
-        return True
+        return not is_quiet(self._sock) or self.transport.is_closing()
 
     # --- a request ---------------------------------------------------------------------------------------------------
 
