@@ -1,0 +1,3 @@
+from router.access_log.noted import Entry
+
+def quick_line(entry: Entry, offset: float, by: bytes) -> bytes | None: ...
