@@ -29,6 +29,7 @@ HOT: Final = (
     "core/releases.py",
     "core/retry.py",
     "core/table.py",
+    "core/trust.py",
     "core/timing.py",
     "core/waits.py",
     "metrics.py",

@@ -1,6 +1,7 @@
 from router cimport clock
-from router.core cimport glue
+from router.core cimport glue, timing
 from router.core.request cimport Request
+from router.core.trust cimport Peer
 from router.core.waits cimport Waits
 from router.edge.context cimport Edge
 
@@ -9,7 +10,7 @@ cdef class Answering:
     cdef public Edge edge
     cdef public Request request
     cdef public object transport
-    cdef public object peer
+    cdef public Peer peer
     cdef public Waits limits
     cdef public object upstream
     cdef public object task

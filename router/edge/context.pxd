@@ -19,6 +19,7 @@ cdef class Edge:
     cdef public object certificates
     cdef public dict doorways
     cdef public Py_ssize_t most_clients
+    cdef public Py_ssize_t pool_size
     cdef public AccessLog access_log
     cdef public object guard
     cdef public object prober

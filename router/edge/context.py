@@ -99,6 +99,7 @@ class Edge:
             guard.adopt(settings)
         self.waits = _waits(settings)
         self.timed = settings.server_timing
+        self.pool_size = settings.pool_size
         share = max(
             64, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - _RESERVED) // 4
         )  # workers raise theirs to that

@@ -88,7 +88,7 @@ class Upstream:
     def give_back(self) -> None:
         """Puts the connection into its endpoint's pool, or closes it when it has no place there."""
         endpoint, edge = self.endpoint, self.edge
-        if endpoint.gone or len(endpoint.idle) >= edge.settings.pool_size or self.transport.is_closing():
+        if endpoint.gone or len(endpoint.idle) >= edge.pool_size or self.transport.is_closing():
             self.transport.close()
             return
         self._since = edge.now
