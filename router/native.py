@@ -35,6 +35,7 @@ HOT: Final = (
     "metrics.py",
     "access_log/noted.py",
     "edge/context.py",
+    "edge/transport.py",
     "edge/stream.py",
     "edge/poller.py",
     "edge/tls.py",

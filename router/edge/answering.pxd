@@ -4,12 +4,13 @@ from router.core.request cimport Request
 from router.core.trust cimport Peer
 from router.core.waits cimport Waits
 from router.edge.context cimport Edge
+from router.edge.transport cimport Transport
 
 
 cdef class Answering:
     cdef public Edge edge
     cdef public Request request
-    cdef public object transport
+    cdef public Transport transport
     cdef public Peer peer
     cdef public Waits limits
     cdef public object upstream

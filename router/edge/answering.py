@@ -20,6 +20,7 @@ from router.core.waits import Waits
 from router.edge import policing
 from router.edge.context import Edge
 from router.edge.pages import render
+from router.edge.transport import Transport
 
 
 class Source(Protocol):
@@ -111,7 +112,7 @@ class Answering:
         "write_paused",
     )
 
-    transport: asyncio.Transport
+    transport: Transport
     peer: Peer
 
     def __init__(self, edge: Edge) -> None:

@@ -182,7 +182,7 @@ class Doorway(asyncio.Protocol):
             return
         client = Client(edge, Peer(self._ip, edge.trust))
         stream.set_protocol(client)
-        client.connection_made(stream)  # type: ignore[arg-type]
+        client.connection_made(stream)
         if self._buffer:
             client.data_received(self._buffer)
 

@@ -7,7 +7,6 @@ pipelined requests by `_MOST_HELD`, answers by the transport's high-water mark, 
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Final
 
@@ -31,6 +30,7 @@ from router.edge import forward, policing
 from router.edge.answering import HELD_ANSWERS, HELD_BODY, HELD_PIPELINE, Answering
 from router.edge.context import Edge
 from router.edge.pages import accept_in, render
+from router.edge.transport import Transport
 
 _MOST_HELD: Final = 65536
 _LEADING: Final = re.compile(rb"(?:\r\n)+").match
@@ -51,8 +51,8 @@ class Client(Answering):
 
     # --- the transport's callbacks -----------------------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport  # type: ignore[assignment]
+    def connection_made(self, transport: Transport) -> None:
+        self.transport = transport
         edge = self.edge
         if self.peer is UNMET:
             name = transport.get_extra_info("peername")

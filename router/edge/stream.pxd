@@ -1,4 +1,5 @@
 from router.edge.syscalls cimport Descriptor
+from router.edge.transport cimport Transport
 
 cdef unsigned int _READING
 cdef int _BROKEN
@@ -11,7 +12,7 @@ cdef Py_ssize_t _HIGH
 cdef Py_ssize_t _LOW
 
 
-cdef class Stream:
+cdef class Stream(Transport):
     cdef public int fd
     cdef public object _poller
     cdef public object _sock

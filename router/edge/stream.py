@@ -14,6 +14,7 @@ import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from router.edge.descriptor import descriptor
+from router.edge.transport import Transport
 
 if TYPE_CHECKING:
     from router.edge.poller import Poller
@@ -34,7 +35,7 @@ _LOW: Final = 16384
 _MOST_PARTS: Final = 64
 
 
-class Stream:
+class Stream(Transport):
     """A connected socket, driven by its poller.
 
     Args of the constructor:

@@ -1,7 +1,8 @@
 from router.edge.stream cimport Stream
+from router.edge.transport cimport Transport
 
 
-cdef class TlsStream:
+cdef class TlsStream(Transport):
     cdef Stream _stream
     cdef object _secured
     cdef object _incoming

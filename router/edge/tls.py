@@ -12,11 +12,12 @@ import ssl
 from typing import Any, Final
 
 from router.edge.stream import Stream
+from router.edge.transport import Transport
 
 _RECORD: Final = 16384
 
 
-class TlsStream:
+class TlsStream(Transport):
     """A transport whose bytes are encrypted on their way to another one.
 
     Args of the constructor:

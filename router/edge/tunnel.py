@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from router.core.head import ResponseHead
 from router.edge.context import Edge
+from router.edge.transport import Transport
 
 if TYPE_CHECKING:
     from router.edge.server import Client
@@ -23,7 +24,7 @@ class _End(asyncio.Protocol):
 
     peer: _End
 
-    def __init__(self, tunnel: Tunnel, transport: asyncio.Transport) -> None:
+    def __init__(self, tunnel: Tunnel, transport: Transport) -> None:
         self._tunnel = tunnel
         self._finished = False
         self.transport = transport

@@ -8,6 +8,7 @@ from router.core.head cimport ResponseHead, read_response
 from router.core.request cimport Request
 from router.edge.answering cimport Answering
 from router.edge.context cimport Edge
+from router.edge.transport cimport Transport
 
 cdef int _HEAD
 cdef int _SIZED
@@ -22,7 +23,7 @@ cdef class Upstream:
     cdef public Edge edge
     cdef public Endpoint endpoint
     cdef public Answering client
-    cdef public object transport
+    cdef public Transport transport
     cdef public double until
     cdef public object _sock
     cdef public Request _request

@@ -6,7 +6,6 @@ bodies differently are they framed anew (`_mode`).
 
 from __future__ import annotations
 
-import asyncio
 import re
 import socket
 from typing import TYPE_CHECKING, Final
@@ -25,6 +24,7 @@ from router.edge.answering import HELD_UPLOAD
 from router.edge.context import TICK_S, Edge
 from router.edge.descriptor import is_quiet
 from router.edge.taken import untaken
+from router.edge.transport import Transport
 from router.edge.tunnel import open_tunnel
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Upstream:
         "until",
     )
 
-    transport: asyncio.Transport
+    transport: Transport
     _request: Request  # of the client, as long as there is one
 
     def __init__(self, edge: Edge, endpoint: Endpoint, sock: socket.socket) -> None:
@@ -151,8 +151,8 @@ class Upstream:
 
     # --- the transport's callbacks -----------------------------------------------------------------------------------
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport  # type: ignore[assignment]
+    def connection_made(self, transport: Transport) -> None:
+        self.transport = transport
 
     def pause_writing(self) -> None:
         if self.client is not None:

@@ -69,7 +69,7 @@ class Fetch(Client):
         self.peer = client.peer
         self.added = client.added
         self.limits = client.limits
-        self.transport = Sink(self)  # type: ignore[assignment]
+        self.transport = Sink(self)
         self._cache = cache
         self.wanted = wanted
         self.owner: Reader | None = None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from router.edge.transport import Transport
+
 if TYPE_CHECKING:
     from router.edge.caching.fetch import Fetch
 
 
-class Sink:
+class Sink(Transport):
     """Where the app's side writes: a transport as far as that side knows."""
 
     __slots__ = ("_fetch",)
