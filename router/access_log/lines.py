@@ -12,22 +12,28 @@ from typing import Any, Final
 import orjson
 
 from router import COMPILED
-from router.access_log.noted import Entry
+from router.access_log.noted import AccessLog, Entry
 from router.access_log.packing import served
 from router.core.request import DONE
 
 # Compiled: the same in C for records without anything to escape, None for the others.
 quick_line: Callable[[Entry, float, bytes], bytes | None] | None = None
+_log: type[AccessLog] = AccessLog
 if COMPILED:
     from router.access_log import quick
 
-    quick_line = quick.quick_line
+    quick_line, _log = quick.quick_line, quick.LineLog
 
 _LINE: Final = (
     b'{"at":%d.%06d,"id":"%b","trace":"%b","ip":"%b","method":"%b","host":"%b","target":"%b","status":%d,"error":"%b",'
     b'%b,"whole":%b,"attempts":%d,"received":%d,"sent":%d,"queue_ms":%d.%03d,"connect_ms":%d.%03d,'
     b'"first_byte_ms":%d.%03d,"body_ms":%d.%03d}\n'
 )
+
+
+def line_log() -> AccessLog:
+    """An access log whose frames are lines."""
+    return _log(lines)
 
 
 def lines(entries: Sequence[Entry], offset: float) -> bytes:

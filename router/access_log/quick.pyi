@@ -1,3 +1,5 @@
-from router.access_log.noted import Entry
+from router.access_log.noted import AccessLog, Entry
 
 def quick_line(entry: Entry, offset: float, by: bytes) -> bytes | None: ...
+
+class LineLog(AccessLog): ...

@@ -1,20 +1,47 @@
-"""One line of the access log in C; there only when compiled. It writes what `line` of lines.py writes, octet by octet."""
+"""Lines of the access log in C; there only when compiled. They are what `line` of lines.py writes, octet by octet.
+
+`LineLog` writes a request's line at once, into a buffer of its own: kept as Python objects until they are formatted,
+requests cost four times that, since what they hold is no longer in the processor's caches.
+"""
+
+import time
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 from libc.string cimport memcpy, strlen
 
+from router.access_log.noted import Frame
 from router.core.request import DONE as _DONE
+from router.core.request import KINDS
+
+from router.access_log.noted cimport AccessLog
+from router.core.balance cimport Endpoint
+from router.core.head cimport RequestHead
+from router.core.records cimport Route
+from router.core.request cimport Request
 
 cdef enum:
     MOST = 4096
-    FIXED = 640  # the names, and the numbers at their longest
+    FIXED = 800  # the names, and the numbers at their longest
+    MOST_TARGET = 1024
+    MOST_HOST = 255
+    MOST_WAITING = 32768  # records, as in noted.py
+    FRAME = 256
+    ROOM = 65536
 
 cdef int DONE = _DONE
 
 
 cdef struct Line:
     char *at
-    char text[MOST]
+
+
+cdef struct Times:
+    double at
+    double queued
+    double connecting
+    double waited
+    double body
 
 
 cdef inline void _put(Line *line, const char *text) noexcept nogil:
@@ -28,15 +55,22 @@ cdef inline void _add(Line *line, bytes text) noexcept:
     line.at += PyBytes_GET_SIZE(text)
 
 
-cdef inline bint _add_plain(Line *line, bytes text) noexcept:
+cdef inline bint _add_plain(Line *line, const char *text, Py_ssize_t size) noexcept nogil:
     """Adds what needs no escape; False when something does."""
-    cdef const unsigned char *octets = <const unsigned char *>PyBytes_AS_STRING(text)
+    cdef const unsigned char *octets = <const unsigned char *>text
     cdef Py_ssize_t i
-    for i in range(PyBytes_GET_SIZE(text)):
+    for i in range(size):
         if octets[i] < 32 or octets[i] > 126 or octets[i] == 34 or octets[i] == 92:
             return False
-    _add(line, text)
+    memcpy(line.at, text, size)
+    line.at += size
     return True
+
+
+cdef bint _add_text(Line *line, str text) except -1:
+    cdef Py_ssize_t size
+    cdef const char *octets = PyUnicode_AsUTF8AndSize(text, &size)
+    return _add_plain(line, octets, size)
 
 
 cdef void _number(Line *line, long long value, int width) noexcept nogil:
@@ -60,54 +94,158 @@ cdef void _parts(Line *line, long long value, long long unit, int width) noexcep
     _number(line, value % unit, width)
 
 
+cdef bint _begin(Line *line, Times *times, bytes id_, bytes trace, str ip, bytes method, bytes host, bytes target) except -1:
+    _put(line, b'{"at":')
+    _parts(line, <long long>(times.at * 1e6), 1000000, 6)
+    _put(line, b',"id":"')
+    _add(line, id_)
+    _put(line, b'","trace":"')
+    _add(line, trace[3:35])
+    _put(line, b'","ip":"')
+    if not _add_text(line, ip):
+        return False
+    _put(line, b'","method":"')
+    _add(line, method)
+    _put(line, b'","host":"')
+    if not _add_plain(line, PyBytes_AS_STRING(host), min(PyBytes_GET_SIZE(host), MOST_HOST)):
+        return False
+    _put(line, b'","target":"')
+    return _add_plain(line, PyBytes_AS_STRING(target), min(PyBytes_GET_SIZE(target), MOST_TARGET))
+
+
+cdef void _answer(Line *line, int status) noexcept nogil:
+    _put(line, b'","status":')
+    _number(line, status, 1)
+    _put(line, b',"error":"')
+
+
+cdef void _end(Line *line, Times *times, bint whole, int attempts, long long received, long long sent) noexcept nogil:
+    _put(line, b',"whole":true,"attempts":' if whole else b',"whole":false,"attempts":')
+    _number(line, attempts, 1)
+    _put(line, b',"received":')
+    _number(line, received, 1)
+    _put(line, b',"sent":')
+    _number(line, sent, 1)
+    _put(line, b',"queue_ms":')
+    _parts(line, <long long>(times.queued * 1e6), 1000, 3)
+    _put(line, b',"connect_ms":')
+    _parts(line, <long long>(times.connecting * 1e6), 1000, 3)
+    _put(line, b',"first_byte_ms":')
+    _parts(line, <long long>(times.waited * 1e6) if times.waited > 0 else 0, 1000, 3)
+    _put(line, b',"body_ms":')
+    _parts(line, <long long>(times.body * 1e6), 1000, 3)
+    _put(line, b"}\n")
+
+
+cdef bint _measure(
+    Times *times, double offset, double started, double ended, double queued, double connecting, double first
+) noexcept nogil:
+    """Works the times out; False when one is negative, as none can be."""
+    cdef double answered = first if first else ended
+    times.at = offset + started
+    times.queued = queued
+    times.connecting = connecting
+    times.waited = answered - started - queued - connecting
+    times.body = ended - answered
+    return times.body >= 0 and queued >= 0 and connecting >= 0
+
+
 def quick_line(tuple entry, double offset, bytes by):
     """One record as a line, or None when it is left to lines.py."""
+    cdef char text[MOST]
     cdef Line line
-    cdef double started = entry[1], ended = entry[2], queued = entry[19], connecting = entry[20], first = entry[21]
-    cdef double answered = first if first else ended
-    cdef long long waited = <long long>((answered - started - queued - connecting) * 1e6)
-    cdef long long body = <long long>((ended - answered) * 1e6)
-    cdef bytes host = entry[5], target = entry[6], trace = entry[7], ip = (<str>entry[3]).encode()
-    cdef bytes error = (<str>entry[9]).encode(), method = entry[4], id_ = entry[0]
-    cdef Py_ssize_t size = FIXED + len(by) + len(host) + len(target) + len(trace) + len(ip) + len(error) + len(method)
-    if size + len(id_) > MOST or body < 0 or queued < 0 or connecting < 0:
+    cdef Times times
+    cdef bytes host = entry[5], target = entry[6], trace = entry[7], method = entry[4], id_ = entry[0]
+    cdef str error = entry[9], ip = entry[3]
+    if FIXED + len(by) + len(host) + len(target) + len(ip) + len(error) + len(method) + len(id_) > MOST:
         return None
-    line.at = line.text
-    _put(&line, b'{"at":')
-    _parts(&line, <long long>((offset + started) * 1e6), 1000000, 6)
-    _put(&line, b',"id":"')
-    _add(&line, id_)
-    _put(&line, b'","trace":"')
-    _add(&line, trace[3:35])
-    _put(&line, b'","ip":"')
-    _add(&line, ip)
-    _put(&line, b'","method":"')
-    _add(&line, method)
-    _put(&line, b'","host":"')
-    if not _add_plain(&line, host):
+    if not _measure(&times, offset, entry[1], entry[2], entry[19], entry[20], entry[21]):
         return None
-    _put(&line, b'","target":"')
-    if not _add_plain(&line, target):
+    line.at = text
+    if not _begin(&line, &times, id_, trace, ip, method, host, target):
         return None
-    _put(&line, b'","status":')
-    _number(&line, entry[8], 1)
-    _put(&line, b',"error":"')
-    _add(&line, error)
+    _answer(&line, entry[8])
+    if not _add_text(&line, error):
+        return None
     _put(&line, b'",')
     _add(&line, by)
-    _put(&line, b',"whole":true,"attempts":' if <int>entry[15] == DONE else b',"whole":false,"attempts":')
-    _number(&line, entry[16], 1)
-    _put(&line, b',"received":')
-    _number(&line, entry[17], 1)
-    _put(&line, b',"sent":')
-    _number(&line, entry[18], 1)
-    _put(&line, b',"queue_ms":')
-    _parts(&line, <long long>(queued * 1e6), 1000, 3)
-    _put(&line, b',"connect_ms":')
-    _parts(&line, <long long>(connecting * 1e6), 1000, 3)
-    _put(&line, b',"first_byte_ms":')
-    _parts(&line, waited if waited > 0 else 0, 1000, 3)
-    _put(&line, b',"body_ms":')
-    _parts(&line, body, 1000, 3)
-    _put(&line, b"}\n")
-    return PyBytes_FromStringAndSize(line.text, line.at - line.text)
+    _end(&line, &times, <int>entry[15] == DONE, entry[16], entry[17], entry[18])
+    return PyBytes_FromStringAndSize(text, line.at - text)
+
+
+cdef class LineLog(AccessLog):
+    """An access log that is JSON lines from the beginning."""
+
+    cdef char _text[ROOM]
+    cdef Py_ssize_t _used
+    cdef Py_ssize_t _count
+    cdef double _offset
+
+    cpdef add(self, Request request, str ip, double ended):
+        """Notes a request that has ended; see AccessLog."""
+        cdef Line line
+        if self._packed + self._count >= MOST_WAITING:
+            self.dropped += 1
+            return
+        if not self._count:
+            self._offset = time.time() - time.perf_counter()
+        line.at = self._text + self._used
+        if self._write(&line, request, ip, ended):
+            self._used = line.at - self._text
+            self._count += 1
+            if self._count == FRAME or self._used > ROOM - MOST:
+                self._close_frame()
+        else:
+            AccessLog.add(self, request, ip, ended)
+
+    cpdef _gather(self):
+        self._close_frame()
+        AccessLog._gather(self)
+
+    def __len__(self):
+        return AccessLog.__len__(self) + self._count
+
+    cdef _close_frame(self):
+        if self._count:
+            self._frames.append(Frame(PyBytes_FromStringAndSize(self._text, self._used), self._count))
+            self._packed += self._count
+            self._used = self._count = 0
+
+    cdef bint _write(self, Line *line, Request request, str ip, double ended) except -1:
+        cdef RequestHead head = request.head
+        cdef Route route = request.route
+        cdef Endpoint endpoint = request.endpoint
+        cdef str project = route.project if route is not None else ""
+        cdef str environment = route.environment if route is not None else ""
+        cdef str instance = endpoint.instance if endpoint is not None else ""
+        cdef str kind = KINDS[request.kind]
+        cdef Times times
+        if len(project) + len(environment) + len(request.release) + len(instance) + len(head.method) > MOST // 4:
+            return False
+        if not _measure(
+            &times, self._offset, request.started, ended, request.queued, request.connecting, request.first
+        ):
+            return False
+        if not _begin(line, &times, request.id, head.traceparent, ip, head.method, head.host, head.target):
+            return False
+        _answer(line, request.status)
+        if not _add_text(line, request.error):
+            return False
+        _put(line, b'","project":"')
+        if not _add_text(line, project):
+            return False
+        _put(line, b'","environment":"')
+        if not _add_text(line, environment):
+            return False
+        _put(line, b'","release":"')
+        if not _add_text(line, request.release):
+            return False
+        _put(line, b'","instance":"')
+        if not _add_text(line, instance):
+            return False
+        _put(line, b'","kind":"')
+        if not _add_text(line, kind):
+            return False
+        _put(line, b'"')
+        _end(line, &times, request.phase == DONE, request.attempts, request.received, request.sent)
+        return True

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
 
-from router.access_log.lines import lines
+from router.access_log.lines import line_log
 from router.access_log.noted import AccessLog
 from router.access_log.packing import pack
 from router.cloudflare import trust_of
@@ -65,7 +65,7 @@ class Edge:
         self.metrics = Metrics()
         self.ids = RequestIds()
         self.certificates = Certificates()
-        self.access_log = AccessLog(lines if settings.access_log else pack) if _is_logged(settings) else None
+        self.access_log = _access_log(settings)
         self.guard = Guard(self)
         self.prober = Prober(self)
         self.upstreams = 0
@@ -228,5 +228,7 @@ def _waits(settings: RouterSettings) -> Waits:
     return Waits(settings.answer_s, settings.body_s, settings.stream_s, settings.head_s, settings.keep_alive_s)
 
 
-def _is_logged(settings: RouterSettings) -> bool:
-    return bool(settings.access_log or settings.logsink_address)
+def _access_log(settings: RouterSettings) -> AccessLog | None:
+    if settings.access_log:
+        return line_log()
+    return AccessLog(pack) if settings.logsink_address else None

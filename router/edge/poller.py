@@ -76,6 +76,8 @@ class Poller:
     # --- the loop's callback -----------------------------------------------------------------------------------------
 
     def _serve(self) -> None:
+        if self._epoll.closed:
+            return  # a stream had asked to go on
         sources = self._sources
         for _ in range(_ROUNDS):
             events = self._epoll.poll(0, _MOST_EVENTS)

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router import COMPILED
-from router.access_log.lines import line, quick_line
+from router.access_log.lines import line, line_log, lines, quick_line
+from router.access_log.noted import AccessLog
 from router.core.request import DONE, LOST
+from tests.unit.router.requests import HEAD, ended
 
 BY = b'"project":"prj_1","environment":"production","release":"rel_1","instance":"ins_1","kind":"app"'
 SECONDS = st.floats(0, 100_000, allow_nan=False)
@@ -50,3 +52,21 @@ def test_the_compiled_line_is_the_same(entry: tuple[Any, ...]) -> None:
     assert quick is None or quick == line(entry, 1_700_000_000.0, BY)
     if all(32 < octet < 127 and octet not in b'"\\' for octet in entry[5] + entry[6]):
         assert quick is not None
+
+
+@pytest.mark.parametrize("target", [b"/", b'/a"quote', b"/" + b"long" * 500])
+def test_a_log_of_lines_writes_what_one_of_entries_does(target: bytes) -> None:
+    request = ended(head=HEAD.replace(b"/a?b=c", target))
+    quick, plain = line_log(), AccessLog(lines)
+    for log in (quick, plain):
+        for _ in range(3):
+            log.add(request, "192.0.2.1", 0.01)
+        assert len(log) == 3
+    one, other = quick.take(), plain.take()
+    assert one is not None and other is not None
+    assert (one.count, quick.take(), len(quick)) == (3, None, 0)
+    assert _without_time(one.data) == _without_time(other.data)
+
+
+def _without_time(data: bytes) -> list[Any]:
+    return [{**json.loads(text), "at": 0} for text in data.splitlines()]
