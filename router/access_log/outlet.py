@@ -23,11 +23,16 @@ _ANSWER_S: Final = 5.0
 _LAST_S: Final = 2.0
 LENGTH: Final = struct.Struct("!II")  # bytes of a frame, records in it
 TAKEN: Final = b"+"  # for each frame
-_AT_ONCE: Final = 4  # about what the kernel takes in one go
 
 
 class Sink(Protocol):
-    """Where frames go."""
+    """Where frames go.
+
+    Attributes:
+        at_once: how many frames it gets together.
+    """
+
+    at_once: int
 
     async def put(self, frames: Sequence[Frame]) -> None:
         """Returns when they are taken.
@@ -81,7 +86,7 @@ class Outlet:
     async def _move_all(self) -> None:
         """Moves frames on until none is left. Those that were not taken are kept for the next time."""
         while True:
-            while len(self._waiting) < _AT_ONCE and (frame := self._noted.take()) is not None:
+            while len(self._waiting) < self._sink.at_once and (frame := self._noted.take()) is not None:
                 self._waiting.append(frame)
             if not self._waiting:
                 return
@@ -91,6 +96,8 @@ class Outlet:
 
 class FileSink:
     """Appends frames of JSON lines to a file."""
+
+    at_once = 128  # all that may wait: a thread costs the same for one
 
     def __init__(self, path: str) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
@@ -113,6 +120,8 @@ class FileSink:
 
 class SocketSink:
     """Sends frames to the supervisor's door, each behind its length, and awaits its answer."""
+
+    at_once = 4  # about what the kernel takes in one go
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """Lines of the access log in C; there only when compiled. They are what `line` of lines.py writes, octet by octet.
 
 `LineLog` writes a request's line at once, into a buffer of its own: kept as Python objects until they are formatted,
