@@ -101,6 +101,25 @@ cdef long long _digits(const unsigned char *at, Py_ssize_t size) noexcept nogil:
     return value
 
 
+cdef inline Py_ssize_t _field(
+    const unsigned char *p, Py_ssize_t i, Py_ssize_t *colon, Py_ssize_t *value
+) noexcept nogil:
+    """Reads one header line; returns where the next one begins, or -1 when this one is not whole and good."""
+    cdef Py_ssize_t name = i
+    while KIND[p[i]] & NAME:
+        i += 1
+    colon[0] = i
+    if i == name or p[i] != 58:
+        return -1
+    i += 1
+    while p[i] == 32 or p[i] == 9:
+        i += 1
+    value[0] = i
+    while KIND[p[i]] & VALUE:
+        i += 1
+    return i + 2 if p[i] == 13 and p[i + 1] == 10 else -1
+
+
 cdef inline bint _asks(const unsigned char *name, Py_ssize_t size) noexcept nogil:
     """Whether a request header needs the long look (those of core/fields.py but Connection and Content-Length)."""
     cdef unsigned char first = LOWER[name[0]]
@@ -171,21 +190,10 @@ cpdef RequestHead scan_request(bytes data):
     i += 11
     while p[i] != 13:
         name = i
-        while KIND[p[i]] & NAME:
-            i += 1
-        colon = i
-        if colon == name or p[i] != 58:
+        i = _field(p, i, &colon, &value)
+        if i < 0:
             return None
-        i += 1
-        while p[i] == 32 or p[i] == 9:
-            i += 1
-        value = i
-        while KIND[p[i]] & VALUE:
-            i += 1
-        if p[i] != 13 or p[i + 1] != 10:
-            return None
-        last = i
-        i += 2
+        last = i - 2
         first = LOWER[p[name]]
         if first == 104 and colon - name == 4 and _is(p + name, "host", 4):
             while last > value and (p[last - 1] == 32 or p[last - 1] == 9):
@@ -268,21 +276,10 @@ cpdef ResponseHead scan_response(bytes data):
     i += 2
     while p[i] != 13:
         name = i
-        while KIND[p[i]] & NAME:
-            i += 1
-        colon = i
-        if colon == name or p[i] != 58:
+        i = _field(p, i, &colon, &value)
+        if i < 0:
             return None
-        i += 1
-        while p[i] == 32 or p[i] == 9:
-            i += 1
-        value = i
-        while KIND[p[i]] & VALUE:
-            i += 1
-        if p[i] != 13 or p[i + 1] != 10:
-            return None
-        last = i
-        i += 2
+        last = i - 2
         first = LOWER[p[name]]
         if first == 99:
             if colon - name == 14 and _same(p + name, "content-length", 14):
