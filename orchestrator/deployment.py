@@ -164,7 +164,7 @@ class Deployer:
             kind=plan.kind,
             artifact=artifact,
             plan=plan,
-            health_strict=bool(settings.health_path),
+            health_strict=plan.health.strict,
             env=dict(spec.env),
         )
         return await self._patiently(lambda: self._release(attempt, release, spec.project.name))

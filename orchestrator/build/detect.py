@@ -14,6 +14,7 @@ from typing import Final
 from kernel.errors import define
 from orchestrator.build.frameworks import custom, node, php, procfile, python, static
 from orchestrator.build.plan import BuildPlan, BuildSettings, Runtime
+from orchestrator.build.running import Health
 from orchestrator.build.tree import SourceTree
 
 FRAMEWORK_UNKNOWN = define(
@@ -78,7 +79,7 @@ def plan(tree: SourceTree, settings: BuildSettings) -> BuildPlan:
         build=settings.build_command or found.build,
         run=settings.run_command or found.run,
         output_dir=output,
-        health_path=_path(settings.health_path) or found.health_path,
+        health=_health(settings.health_path) or found.health,
     )
     if settings.run_command:
         return replace(changed, kind="dynamic", spa=False)
@@ -118,5 +119,6 @@ def _relative(name: str, value: str) -> str:
     return "" if str(path) == "." else str(path)
 
 
-def _path(value: str) -> str:
-    return "" if not value else "/" + value.lstrip("/")
+def _health(path: str) -> Health | None:
+    """The check of a path that the owner named, which therefore has to succeed; None without one."""
+    return Health(path="/" + path.lstrip("/"), strict=True) if path else None

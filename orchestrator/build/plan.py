@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal
+
+from pydantic import TypeAdapter
+
+from orchestrator.build.running import WEB, AppLimits, Cron, Health, Process, Scaling
 
 Kind = Literal["static", "dynamic"]
 Runtime = Literal["python", "node", "php", "none"]
@@ -43,10 +47,16 @@ class BuildPlan:
         root_dir: where commands run, relative to the source tree; "" is its root.
         install: shell command, "" for none.
         build: shell command, "" for none.
-        run: shell command of a dynamic app; it listens on $PORT.
+        run: shell command of a dynamic app's web process; it listens on $PORT.
         output_dir: what a static project publishes, relative to root_dir; "" is root_dir itself.
         spa: unknown paths are answered with /index.html.
-        health_path: the path that must answer before a release is live.
+        health: what must answer before a release is live, and how.
+        workers: processes beside the web process.
+        crons: commands that run at times.
+        release_command: runs once per release before it goes live (migrations), "" for none.
+        scaling: how many instances of the web process.
+        limits: of every instance.
+        rules: of the route (ARCHITECTURE.md, "Rules").
         build_env: variables for install and build, beneath the project's own.
         run_env: variables for run, beneath the project's own.
     """
@@ -60,7 +70,13 @@ class BuildPlan:
     run: str = ""
     output_dir: str = ""
     spa: bool = False
-    health_path: str = "/"
+    health: Health = Health()
+    workers: tuple[Process, ...] = ()
+    crons: tuple[Cron, ...] = ()
+    release_command: str = ""
+    scaling: Scaling = Scaling()
+    limits: AppLimits = AppLimits()
+    rules: Mapping[str, Any] = field(default_factory=dict)
     build_env: Mapping[str, str] = field(default_factory=dict)
     run_env: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,11 +85,22 @@ class BuildPlan:
         """The commands of the build in order, as (step name, shell command); empty when there is nothing to run."""
         return [(name, command) for name, command in (("install", self.install), ("build", self.build)) if command]
 
+    @property
+    def processes(self) -> tuple[Process, ...]:
+        """All kinds of processes, the web process first."""
+        return (*((Process(WEB, self.run, "web"),) if self.run else ()), *self.workers)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, for the release's row."""
         return asdict(self)
 
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
-        """Reads what `to_json` wrote."""
-        return cls(**values)
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> BuildPlan:
+        """Reads what `to_json` wrote, now or in an earlier version; what is missing has its default."""
+        found = dict(values)
+        if path := found.pop("health_path", ""):  # until there was `health`
+            found["health"] = {"path": path}
+        return _PLAN.validate_python(found)
+
+
+_PLAN: Final = TypeAdapter(BuildPlan)

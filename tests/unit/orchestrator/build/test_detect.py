@@ -11,6 +11,7 @@ import pytest
 from kernel.errors import ShipoffError
 from orchestrator.build.detect import FRAMEWORKS, detect, plan
 from orchestrator.build.plan import BuildPlan, BuildSettings
+from orchestrator.build.running import Health
 from orchestrator.build.tree import SourceTree
 
 EXPRESS = json.dumps({"scripts": {"start": "node server.js"}, "dependencies": {"express": "5"}})
@@ -173,7 +174,7 @@ def test_what_the_owner_says_wins_field_by_field() -> None:
         install_command="./get",
     )
     assert (found.framework, found.install, found.build, found.run) == ("next", "./get", "make", "./serve")
-    assert found.health_path == "/healthz"
+    assert found.health == Health(path="/healthz", strict=True)
 
 
 def test_an_output_makes_it_static_and_a_run_command_makes_it_dynamic() -> None:
