@@ -150,7 +150,7 @@ class Deployer:
         tree = self._settings.work_dir / "builds" / attempt.id
         await asyncio.to_thread(_clear, tree)
         try:
-            plan, settings, source = await self._prepare(attempt, spec, tree)
+            plan, source = await self._prepare(attempt, spec, tree)
             release_id = ids.new("rel")
             artifact = await self._make(attempt, spec, plan, tree, release_id, source.epoch_s)
         finally:
@@ -169,9 +169,7 @@ class Deployer:
         )
         return await self._patiently(lambda: self._release(attempt, release, spec.project.name))
 
-    async def _prepare(
-        self, attempt: Attempt, spec: DeploymentSpec, tree: Path
-    ) -> tuple[BuildPlan, BuildSettings, Source]:
+    async def _prepare(self, attempt: Attempt, spec: DeploymentSpec, tree: Path) -> tuple[BuildPlan, Source]:
         deployment = spec.deployment
         source = await self._patiently(
             lambda: self._sources.fetch(spec.project.name, deployment.ref, deployment.commit, tree)
@@ -189,7 +187,7 @@ class Deployer:
         )
         plan = await asyncio.to_thread(detect, tree, settings)
         await attempt.log.say(_described(plan))
-        return plan, settings, source
+        return plan, source
 
     async def _make(
         self, attempt: Attempt, spec: DeploymentSpec, plan: BuildPlan, tree: Path, release_id: str, epoch_s: int

@@ -70,12 +70,12 @@ class BuildPlan:
     run: str = ""
     output_dir: str = ""
     spa: bool = False
-    health: Health = Health()
+    health: Health = field(default_factory=Health)
     workers: tuple[Process, ...] = ()
     crons: tuple[Cron, ...] = ()
     release_command: str = ""
-    scaling: Scaling = Scaling()
-    limits: AppLimits = AppLimits()
+    scaling: Scaling = field(default_factory=Scaling)
+    limits: AppLimits = field(default_factory=AppLimits)
     rules: Mapping[str, Any] = field(default_factory=dict)
     build_env: Mapping[str, str] = field(default_factory=dict)
     run_env: Mapping[str, str] = field(default_factory=dict)
