@@ -51,13 +51,14 @@ def event(cls: type[E]) -> type[E]:
 @event
 @dataclass(frozen=True, slots=True)
 class DeploymentRequested(Event):
-    """A push (or a redeploy) wrote a deployment row. Key: project/environment."""
+    """A push (or a redeploy) wrote a deployment row; `owner` is the tenant. Key: project/environment."""
 
     STREAM = "deployments"
     TYPE = "deployment.requested"
     deployment_id: str
     project_id: str
     environment: str
+    owner: str = ""
 
 
 @event

@@ -8,7 +8,7 @@ from typing import Final
 
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
-from kernel.deployments import State, sources_of
+from kernel.deployments import State, situations
 from kernel.events import DeploymentStateChanged, Envelope
 from kernel.streams import publish
 
@@ -36,13 +36,13 @@ async def move(tx: Transaction, deployment_id: str, to: State, note: Note = NOTH
     """Moves a deployment inside the caller's transaction.
 
     Returns:
-        The row after the move; None when the deployment is not in a state from which `to` may be reached.
+        The row after the move; None when the deployment is not in a situation from which `to` may be reached.
     """
     row = await tx.fetchrow(
         SQL["move_deployment"],
         deployment_id,
         to.value,
-        sources_of(to),
+        situations(to),
         note.stage,
         note.reason,
         note.hint,

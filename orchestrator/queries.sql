@@ -25,7 +25,7 @@ select * from deployments where id = $1
 update deployments
 set state = $2, stage = $4, reason = $5, hint = $6, detail = $7, exit_status = $8, updated_at = now(),
     timings_ms = timings_ms || $9, url = coalesce(nullif($10, ''), url), release_id = coalesce($11, release_id)
-where id = $1 and state = any($3::text[])
+where id = $1 and (state || '/' || kind || '/' || flipped) = any($3::text[])
 returning *
 
 -- name: flip_deployment
@@ -127,3 +127,21 @@ select release_id, record from endpoints
 
 -- name: pending_routes
 select count(*) from outbox where stream = 'routes'
+
+-- name: acquire_lease
+insert into leases as held (project_id, environment, holder, token, renewed_at, expires_at)
+values ($1, $2, $3, nextval('lease_tokens'), clock_timestamp(), clock_timestamp() + make_interval(secs => $4))
+on conflict (project_id, environment) do update
+set holder = excluded.holder, token = excluded.token, renewed_at = excluded.renewed_at, expires_at = excluded.expires_at
+where held.holder = excluded.holder or held.expires_at <= clock_timestamp() or held.renewed_at > clock_timestamp()
+returning token
+
+-- name: renew_lease
+update leases set renewed_at = clock_timestamp(), expires_at = clock_timestamp() + make_interval(secs => $4)
+where project_id = $1 and environment = $2 and token = $3
+
+-- name: release_lease
+delete from leases where project_id = $1 and environment = $2 and token = $3
+
+-- name: fence_lease
+select token from leases where project_id = $1 and environment = $2 and token = $3 for share

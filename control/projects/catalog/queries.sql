@@ -10,7 +10,7 @@ select * from projects where (id = $1 or name = $1) and ($2 = '' or account_id =
 
 -- name: lock
 -- Excludes other writers of this project, and leaves alone those who merely refer to it.
-select id from projects where id = $1 for no key update;
+select account_id from projects where id = $1 for no key update;
 
 -- name: list
 select * from projects where $1 = '' or account_id = $1 order by name;

@@ -88,14 +88,16 @@ async def add(tx: Transaction, name: str, account_id: str, build: BuildSettings,
     return _project(row)
 
 
-async def lock(tx: Transaction, project_id: str) -> None:
-    """Keeps other writers of a project waiting until the transaction ends.
+async def lock(tx: Transaction, project_id: str) -> str:
+    """Keeps other writers of a project waiting until the transaction ends; returns the account that owns it.
 
     Raises:
         ShipoffError: PROJECT_NOT_FOUND.
     """
-    if await tx.fetchval(SQL["lock"], project_id) is None:
+    owner: str | None = await tx.fetchval(SQL["lock"], project_id)
+    if owner is None:
         raise PROJECT_NOT_FOUND(f"there is no project {project_id[:80]!r}")
+    return owner
 
 
 async def set_live(tx: Transaction, project_id: str, deployment_id: str) -> None:

@@ -80,7 +80,7 @@ class Deployments:
         environment = request.environment or PRODUCTION
         check_request(request.deployment_id, environment, request.commit, request.ref)
         async with self._database.transaction() as tx:
-            await lock(tx, request.project_id)  # events of one project leave in the order of their commits
+            owner = await lock(tx, request.project_id)  # events of one project leave in the order of their commits
             row = await tx.fetchrow(
                 SQL["insert"],
                 request.deployment_id,
@@ -94,7 +94,7 @@ class Deployments:
             )
             if row is None:
                 return _same(request, await tx.fetchrow(SQL["get"], request.deployment_id, ""))
-            event = DeploymentRequested(request.deployment_id, request.project_id, environment)
+            event = DeploymentRequested(request.deployment_id, request.project_id, environment, owner)
             key = f"{request.project_id}/{environment}"
             await publish(tx, Envelope(data=event, key=key, trace=traceparent.get()))
         return Deployment(**row)

@@ -29,6 +29,7 @@ class Deployments:
         self.working.append(row["id"])
         try:
             await self.finish.wait()
+            await self.database.execute("update deployments set flipped = false where id = $1", row["id"])
             await move_alone(self.database, row["id"], State.FAILED, Note(reason="TEST"))
         except asyncio.CancelledError:
             self.ended.append(row["id"])
