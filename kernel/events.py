@@ -211,6 +211,23 @@ class WakeRequested(Event):
     router_id: str
 
 
+@event
+@dataclass(frozen=True, slots=True)
+class ActivityReported(Event):
+    """What a router worker did for its releases since its last report, a second ago. Key: the router.
+
+    Attributes:
+        window_s: how long ago that was, in seconds.
+        releases: `ReleaseActivity.wire` of those with something to say.
+    """
+
+    STREAM = "activity"
+    TYPE = "activity.reported"
+    router_id: str
+    window_s: float
+    releases: list[Json]
+
+
 # --- envelope ---------------------------------------------------------------------------------------------------------
 
 

@@ -38,6 +38,8 @@ cdef class Metrics:
     cdef public long long held
     cdef public long long wakes
     cdef public long long wakes_dropped
+    cdef public long long reports
+    cdef public long long reports_dropped
     cdef public long long tunnels
     cdef public long long aborted
     cdef public long long received_bytes

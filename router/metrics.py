@@ -31,6 +31,8 @@ COUNTERS: Final = {
     "held": "requests that had to wait for a release without an instance",
     "wakes": "sleeping releases whose waking was asked for",
     "wakes_dropped": "the same, dropped because the bus was too slow",
+    "reports": "reports of activity published",
+    "reports_dropped": "the same, dropped because the bus did not take them",
     "tunnels": "connections upgraded",
     "aborted": "requests whose client went away or whose answer broke off",
     "received_bytes": "bytes of request bodies",
@@ -147,6 +149,8 @@ class Metrics:
     held: int
     wakes: int
     wakes_dropped: int
+    reports: int
+    reports_dropped: int
     tunnels: int
     aborted: int
     received_bytes: int

@@ -24,6 +24,7 @@ HOT: Final = (
     "core/head.py",
     "core/balance.py",
     "core/request.py",
+    "core/activity.py",
     "core/request_ids.py",
     "core/records.py",
     "core/releases.py",

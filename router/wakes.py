@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from kernel.events import Envelope, WakeRequested
 from kernel.streams import connect
 from kernel.tasks import spawn, stop
+from router.activity import KEPT_S
 from router.edge.context import Edge
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,6 @@ _MOST_WAITING: Final = 1024
 _MOST_KNOWN: Final = 65_536
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
-_KEPT_S: Final = 7 * 86_400  # as long as the relay keeps what it publishes
 # KEYS: the mark, the stream. ARGV: who asks, seconds of the mark, the oldest id to keep, the event.
 _SCRIPT: Final = """
 if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) then
@@ -102,7 +102,7 @@ class Wakes:
 
     async def _publish(self, release: str, version: int) -> None:
         event = Envelope(WakeRequested(release, self._name), key=release).encode()
-        oldest = int((time.time() - _KEPT_S) * 1000)
+        oldest = int((time.time() - KEPT_S) * 1000)
         mark, stream = f"wakes:{release}:{version}", WakeRequested.STREAM
         answer = self._redis.eval(_SCRIPT, 2, mark, stream, self._name, _AGAIN_S, oldest, event)
         await cast("Awaitable[object]", answer)

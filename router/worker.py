@@ -17,6 +17,7 @@ from kernel.service import end_with
 from kernel.tasks import spawn, stop
 from router import control
 from router.access_log.outlet import FileSink, Outlet, Sink, SocketSink
+from router.activity import ActivityReports
 from router.debug import Debug
 from router.edge.caching.purging import groups
 from router.edge.caching.responses import ResponseCache
@@ -67,6 +68,7 @@ class Worker:
         self._ticker: asyncio.Task[None] | None = None
         self._feed: Feed | None = None
         self._wakes: Wakes | None = None
+        self._reports: ActivityReports | None = None
         self._file: TableFile | None = None
         self._snapshot: Snapshot | None = None
         self._outlet: Outlet | None = None
@@ -80,6 +82,7 @@ class Worker:
                 self._snapshot = Snapshot(self._edge, path, writes=slot == 0)
             self._feed = Feed(self._edge, settings.redis_url, self._id, self._snapshot, replaces)
             self._wakes = Wakes(self._edge, settings.redis_url, self._id)
+            self._reports = ActivityReports(self._edge, settings.redis_url, self._id)
         if settings.cache_memory:
             self._edge.responses = ResponseCache(self._edge, lambda: open_shelf(settings, directory))
             if settings.cache_dir:
@@ -143,6 +146,8 @@ class Worker:
             self._listeners.append(Listener(edge.streams(), sock.dup(), visitor, _BACKLOG, edge.is_full))
         if self._wakes is not None:
             self._wakes.start()
+        if self._reports is not None:
+            self._reports.start()
         self._ready = True
         log.info("worker %d serves version %d of the table", self.slot, self._edge.table.version)
 
@@ -181,6 +186,8 @@ class Worker:
             await self._feed.stop()
         if self._wakes is not None:
             await self._wakes.stop()
+        if self._reports is not None:
+            await self._reports.stop()
         if self._snapshot is not None:
             await self._snapshot.stop()
         if self._edge.static is not None:

@@ -19,6 +19,7 @@ cdef class Request:
     cdef public tuple tried
     cdef public object failure
     cdef public object ruled
+    cdef public object activity
     cdef public double started
     cdef public double queued
     cdef public double connecting

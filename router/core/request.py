@@ -62,10 +62,12 @@ class Request:
         status: what the client was told; 0 before.
         error: the router's own code, or "".
         ruled: what the rules of its route have made of it (edge/policing.py); None on a route without.
+        activity: where its release counts it (core/activity.py), from its wait or its first attempt to its end.
     """
 
     __slots__ = (
         "_chunked",
+        "activity",
         "attempts",
         "connecting",
         "endpoint",
@@ -108,6 +110,7 @@ class Request:
         self.status = 0
         self.error = ""
         self.ruled: Any = None
+        self.activity: Any = None
         self.route: Route | None = None
         self.kind = OWN
         self.queued = 0.0

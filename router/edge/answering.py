@@ -306,6 +306,8 @@ class Answering:
         """Counts and notes a request that has ended."""
         edge, ended = self.edge, clock.perf_counter()
         edge.metrics.answered(request, ended)
+        if request.activity is not None:
+            request.activity.end(request, ended)
         if edge.access_log is not None:
             edge.access_log.add(request, self.peer.client_ip(request.head), ended)
 

@@ -1,5 +1,6 @@
 cimport cython
 
+from router.core.activity cimport Activities
 from router.core.balance cimport Endpoint
 from router.core.request_ids cimport RequestIds
 from router.core.table cimport Table
@@ -14,6 +15,7 @@ cdef class Edge:
     cdef public Waits waits
     cdef public Table table
     cdef public Metrics metrics
+    cdef public Activities activities
     cdef public RequestIds ids
     cdef public object trust
     cdef public object certificates

@@ -13,6 +13,7 @@ from router.access_log.lines import line_log
 from router.access_log.noted import AccessLog
 from router.access_log.packing import pack
 from router.cloudflare import trust_of
+from router.core.activity import Activities
 from router.core.balance import Endpoint
 from router.core.certificates import Certificates
 from router.core.idle import lasted
@@ -45,6 +46,7 @@ class Edge:
         waits: those of the settings, as plain numbers for every request.
         table: the one immutable-by-record table; swapped by assignment.
         now: a coarse monotonic clock in seconds, moved by `tick`; good for deadlines, free to read.
+        activities: what each release does, for the report (router/activity.py).
         draining: no new work: answers carry `Connection: close`.
         date: the Date header line of this second.
         timed: answers carry Server-Timing.
@@ -63,6 +65,7 @@ class Edge:
         self.adopt(settings)
         self.table = Table()
         self.metrics = Metrics()
+        self.activities = Activities()
         self.ids = RequestIds()
         self.certificates = Certificates()
         self.access_log = _access_log(settings)

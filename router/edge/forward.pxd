@@ -1,6 +1,7 @@
 cimport cython
 
 from router cimport clock
+from router.core.activity cimport Activity
 from router.core.balance cimport Endpoint, pick
 from router.core cimport glue
 from router.core.head cimport RequestHead
@@ -19,6 +20,7 @@ cpdef attempt(Answering client, Request request, Route route)
 cpdef send(Answering client, Request request, Upstream upstream)
 @cython.locals(edge=Edge, endpoint=Endpoint)
 cdef Endpoint _pick(Answering client, Request request, Release release)
+@cython.locals(activity=Activity)
 cdef _prepare(Answering client, Request request, Release release)
 @cython.locals(head=RequestHead)
 cdef bytes _head(Answering client, Request request)

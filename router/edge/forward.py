@@ -101,6 +101,8 @@ def _prepare(client: Client, request: Request, release: Release) -> None:
         request.queued = clock.perf_counter() - request.started
     client.out = _head(client, request) + client.out
     release.budget.requests += 1
+    activity = request.activity = client.edge.activities.of(release.id, request.started)
+    activity.begin(request.started + request.queued)
 
 
 def _head(client: Client, request: Request) -> bytes:

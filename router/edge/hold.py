@@ -51,6 +51,9 @@ def hold(client: Client, request: Request, route: Route, release: Release | None
         return
     if not ruled.called:
         edge.metrics.held += 1
+        if request.activity is None:
+            request.activity = edge.activities.of(name, request.started)
+        request.activity.held += 1
     waiter = Waiter(client, request, until, HOLD_TIMEOUT if kind is ASLEEP else kind, detail)
     waiter.held = True
     waiter.size = size

@@ -217,6 +217,10 @@ class LaneTable:
         """How many requests wait."""
         return sum(len(lane.queue) for lane in self._lanes.values())
 
+    def waiting_by_release(self) -> dict[str, int]:
+        """How many requests wait, by release."""
+        return {lane.id: len(lane.queue) for lane in self._lanes.values() if lane.queue}
+
     def close(self) -> None:
         """Serves nobody any more."""
         if self._sweeper is not None:

@@ -98,6 +98,8 @@ class Client(Answering):
             request.move(LOST)
             edge.in_flight -= 1
             edge.metrics.aborted += 1
+            if request.activity is not None:
+                request.activity.end(request, clock.perf_counter())
             if edge.access_log is not None:
                 edge.access_log.add(request, self.peer.client_ip(request.head), clock.perf_counter())
             if request.ruled is not None:

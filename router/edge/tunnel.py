@@ -8,7 +8,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from router import clock
+from router.core.activity import Activity
 from router.core.head import ResponseHead
+from router.core.request import Request
 from router.edge.context import Edge
 from router.edge.transport import Transport
 
@@ -61,10 +64,12 @@ class Tunnel:
         deadline: when it is closed for silence.
     """
 
-    __slots__ = ("_edge", "_endpoint", "_ends", "deadline")
+    __slots__ = ("_activity", "_edge", "_endpoint", "_ends", "deadline")
 
-    def __init__(self, edge: Edge, client: Client, upstream: Upstream) -> None:
+    def __init__(self, edge: Edge, client: Client, upstream: Upstream, activity: Activity) -> None:
         self._edge = edge
+        self._activity = activity
+        activity.begin(clock.perf_counter())
         self._endpoint = upstream.endpoint
         self._endpoint.in_flight += 1
         one, other = _End(self, client.transport), _End(self, upstream.transport)
@@ -91,21 +96,24 @@ class Tunnel:
         if self in self._edge.tunnels:
             self._edge.tunnels.discard(self)
             self._endpoint.in_flight -= 1
+            self._activity.leave(clock.perf_counter())
             self._edge.closed(self._endpoint)
 
 
-def open_tunnel(client: Client, upstream: Upstream, head: ResponseHead, early: bytes) -> None:
+def open_tunnel(client: Client, upstream: Upstream, request: Request, head: ResponseHead, early: bytes) -> None:
     """Makes a tunnel of a client's and an upstream's connection.
 
     Args:
+        request: the one that asked for it.
         client, upstream: they give up their connections.
         head: the 101.
         early: what the upstream sent behind it.
     """
     paused = client.write_paused
     lines = head.lines + b"Connection: upgrade\r\nUpgrade: " + head.upgrade + b"\r\n\r\n"
+    release, now = request.release, request.started
     sent_early = client.upgraded()
-    Tunnel(client.edge, client, upstream)
+    Tunnel(client.edge, client, upstream, client.edge.activities.of(release, now))
     client.transport.write(lines + early)
     if sent_early:
         upstream.write(sent_early)

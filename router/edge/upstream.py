@@ -254,7 +254,7 @@ class Upstream:
         request.status = 101
         self.client = None
         self.endpoint.in_flight -= 1
-        open_tunnel(client, self, head, data[head.end :])
+        open_tunnel(client, self, request, head, data[head.end :])
         return False
 
     def _pass_head(self, client: Client, request: Request, head: ResponseHead, data: bytes) -> None:

@@ -187,7 +187,7 @@ class Fetch(Client):
         if request is None:
             return
         request.move(DONE)
-        policing.ended(self, request)
+        self._account(request)
         if self.mode == FILLING:
             self._complete()
         mode, self.mode = self.mode, OVER
@@ -365,11 +365,16 @@ class Fetch(Client):
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
+    def _account(self, request: Request) -> None:
+        policing.ended(self, request)
+        if request.activity is not None:
+            request.activity.end(request, perf_counter())
+
     def _end(self) -> list[Reader]:
         """Parts from the app's side and from the readers, which are returned."""
         request, self.request = self.request, None
         if request is not None:
-            policing.ended(self, request)
+            self._account(request)
         self.mode = OVER
         self.deadline = 0.0
         self._cache.ended(self)
