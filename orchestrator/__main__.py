@@ -15,6 +15,7 @@ from kernel.streams import Consumer, OutboxRelay, connect
 from kernel.telemetry import AdminDoor
 from orchestrator.acknowledgements import Acknowledgements
 from orchestrator.build.artifact import Artifacts
+from orchestrator.build.builder import Builder
 from orchestrator.build.fetch import Sources
 from orchestrator.consumer import Intake
 from orchestrator.deployment import Deployer
@@ -24,6 +25,7 @@ from orchestrator.environments import Environments
 from orchestrator.instances import Instances
 from orchestrator.keeper import Keeper
 from orchestrator.logs import LogClient
+from orchestrator.patience import Patience
 from orchestrator.release.drain import Drain
 from orchestrator.routes import RouteTable
 from orchestrator.server import Door
@@ -70,9 +72,9 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         keeper = Keeper(database, instances, table, drain, sealer, settings.start_s)
         keeper.start()
         stack.push_async_callback(keeper.stop)
-        deployer = Deployer(
-            settings, database, driver, artifacts, sources, table, acknowledgements, keeper, sealer, logs
-        )
+        patience = Patience(settings.stage_s)
+        builder = Builder(settings.work_dir, driver, artifacts, sources, patience)
+        deployer = Deployer(settings, database, builder, patience, table, acknowledgements, keeper, sealer, logs)
         stack.push_async_callback(deployer.close)
         environments = Environments(database, deployer.deploy)
         await environments.resume()

@@ -9,14 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
-import time
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from kernel import ids
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
 from kernel.deployments import Stage, State
@@ -26,16 +21,14 @@ from kernel.rpc import RpcClient
 from kernel.sealing import Sealer
 from kernel.streams import publish
 from orchestrator.acknowledgements import Acknowledgements
-from orchestrator.build.artifact import Artifacts
-from orchestrator.build.detect import detect
-from orchestrator.build.failure import failure
-from orchestrator.build.fetch import Source, Sources
-from orchestrator.build.plan import BuildPlan, BuildSettings
-from orchestrator.drivers.base import BuildJob, Driver, InstanceInfo
+from orchestrator.attempt import Attempt
+from orchestrator.build.builder import Builder
+from orchestrator.drivers.base import InstanceInfo
 from orchestrator.failures import ProcessFailedError
 from orchestrator.keeper import Keeper
 from orchestrator.logs import BuildLog, LogClient
 from orchestrator.moves import Note, move, move_alone
+from orchestrator.patience import Patience
 from orchestrator.release.release import Release, load, save
 from orchestrator.routes import RouteTable
 from orchestrator.settings import OrchestratorSettings
@@ -44,36 +37,10 @@ from proto.projects.v1.projects_pb2_grpc import ProjectsStub
 
 SQL: Final = load_queries("orchestrator")
 log = logging.getLogger(__name__)
-T = TypeVar("T")
-
-PAUSE_S: Final = (0.1, 0.3, 1.0, 2.0)
 
 
 class _OvertakenError(Exception):
     """The deployment was superseded or canceled between two steps; its row tells by whom."""
-
-
-class Attempt:
-    """What is known while one deployment is worked on: the stage it is in, how long the stages took, its log."""
-
-    def __init__(self, row: Row, build_log: BuildLog) -> None:
-        self.row, self.log = row, build_log
-        self.id: str = row["id"]
-        self.stage = Stage.FETCH
-        self.timings_ms: dict[str, int] = {}
-        self._since = time.monotonic()
-
-    def enter(self, stage: Stage) -> None:
-        """Ends the stage before and begins one."""
-        self.leave()
-        self.stage = stage
-
-    def leave(self) -> None:
-        """Ends the stage; its duration is noted."""
-        now = time.monotonic()
-        spent = self.timings_ms.get(self.stage.value, 0) + round((now - self._since) * 1000)
-        self.timings_ms[self.stage.value] = spent
-        self._since = now
 
 
 class Deployer:
@@ -83,17 +50,16 @@ class Deployer:
         self,
         settings: OrchestratorSettings,
         database: Database,
-        driver: Driver,
-        artifacts: Artifacts,
-        sources: Sources,
+        builder: Builder,
+        patience: Patience,
         table: RouteTable,
         acknowledgements: Acknowledgements,
         keeper: Keeper,
         sealer: Sealer,
         logs: LogClient,
     ) -> None:
-        self._settings, self._database, self._driver = settings, database, driver
-        self._artifacts, self._sources = artifacts, sources
+        self._settings, self._database = settings, database
+        self._builder, self._patiently = builder, patience
         self._table, self._acknowledgements, self._keeper = table, acknowledgements, keeper
         self._sealer, self._logs = sealer, logs
         self._rpc = RpcClient(settings.projects_address, settings.service_token)
@@ -147,69 +113,20 @@ class Deployer:
         spec: DeploymentSpec = await self._patiently(
             lambda: self._projects.GetDeploymentSpec(GetDeploymentRequest(deployment_id=attempt.id))
         )
-        tree = self._settings.work_dir / "builds" / attempt.id
-        await asyncio.to_thread(_clear, tree)
-        try:
-            plan, source = await self._prepare(attempt, spec, tree)
-            release_id = ids.new("rel")
-            artifact = await self._make(attempt, spec, plan, tree, release_id, source.epoch_s)
-        finally:
-            await asyncio.to_thread(_clear, tree)
+        built = await self._builder.build(attempt, spec)
         attempt.enter(Stage.RELEASE)
         release = Release(
-            id=release_id,
+            id=built.release_id,
             deployment_id=attempt.id,
             project_id=spec.project.id,
             environment=spec.deployment.environment,
-            kind=plan.kind,
-            artifact=artifact,
-            plan=plan,
-            health_strict=plan.health.strict,
+            kind=built.plan.kind,
+            artifact=built.artifact,
+            plan=built.plan,
+            health_strict=built.plan.health.strict,
             env=dict(spec.env),
         )
         return await self._patiently(lambda: self._release(attempt, release, spec.project.name))
-
-    async def _prepare(self, attempt: Attempt, spec: DeploymentSpec, tree: Path) -> tuple[BuildPlan, Source]:
-        deployment = spec.deployment
-        source = await self._patiently(
-            lambda: self._sources.fetch(spec.project.name, deployment.ref, deployment.commit, tree)
-        )
-        attempt.enter(Stage.DETECT)
-        build = spec.project.build
-        settings = BuildSettings(
-            framework=build.framework,
-            root_dir=build.root_dir,
-            install_command=build.install_command,
-            build_command=build.build_command,
-            run_command=build.run_command,
-            output_dir=build.output_dir,
-            health_path=build.health_path,
-        )
-        plan = await asyncio.to_thread(detect, tree, settings)
-        await attempt.log.say(_described(plan))
-        return plan, source
-
-    async def _make(
-        self, attempt: Attempt, spec: DeploymentSpec, plan: BuildPlan, tree: Path, release_id: str, epoch_s: int
-    ) -> str:
-        attempt.enter(Stage.BUILD)
-        if plan.steps:
-            job = BuildJob(attempt.id, spec.project.id, plan, tree, dict(spec.env))
-            result = await self._driver.build(job, attempt.log.line)
-            if not result.ok:
-                # No last lines: the log has them already.
-                raise ProcessFailedError(failure(job, result), result.exit_status, ())
-        attempt.enter(Stage.ARTIFACT)
-        root = tree / plan.root_dir
-        if plan.kind == "static":
-            return await self._patiently(
-                lambda: self._artifacts.publish_static(
-                    spec.project.id, release_id, root / plan.output_dir, spa=plan.spa, within=tree
-                )
-            )
-        digest = await self._patiently(lambda: self._artifacts.publish_slug(tree, epoch_s=epoch_s))
-        await self._driver.seed(spec.project.id, digest, tree)
-        return digest
 
     async def _release(self, attempt: Attempt, release: Release, project_name: str) -> Row:
         url = self._settings.apps_url.format(project=project_name)
@@ -269,20 +186,6 @@ class Deployer:
         if row is None:
             raise _OvertakenError
 
-    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Repeats what fails for a passing fault of the platform, within `stage_s`."""
-        give_up, tried = time.monotonic() + self._settings.stage_s, 0
-        while True:
-            try:
-                return await work()
-            except ShipoffError as error:
-                pause = PAUSE_S[min(tried, len(PAUSE_S) - 1)]
-                if not error.retryable or time.monotonic() + pause > give_up:
-                    raise
-                log.warning("a deployment waits: %s", error)
-            tried += 1
-            await asyncio.sleep(pause)
-
     async def _fail(
         self, attempt: Attempt, error: ShipoffError, exit_status: int = 0, last_lines: list[str] | None = None
     ) -> None:
@@ -328,13 +231,3 @@ def _route(release: Release, host: str) -> dict[str, Any]:
     if release.kind == "static":
         record["manifest"] = release.artifact
     return record
-
-
-def _described(plan: BuildPlan) -> str:
-    commands = "; ".join(command for _, command in plan.steps) or "nothing to build"
-    then = f"serves {plan.output_dir or 'the files as they are'}" if plan.kind == "static" else f"runs: {plan.run}"
-    return f"framework {plan.framework}: {commands}; {then}"
-
-
-def _clear(tree: Path) -> None:
-    shutil.rmtree(tree, ignore_errors=True)

@@ -1,0 +1,39 @@
+"""What is known while one deployment is worked on: the stage it is in, how long the stages took, its log."""
+
+from __future__ import annotations
+
+import time
+
+from kernel.database.pool import Row
+from kernel.deployments import Stage
+from orchestrator.logs import BuildLog
+
+
+class Attempt:
+    """One attempt at a deployment; its clock starts with it.
+
+    Attributes:
+        row: the deployment's, as it was taken up.
+        log: of the build and the release.
+        stage: what is being done.
+        timings_ms: stage -> milliseconds; the steps of a build are there too, as `build.<step>`.
+    """
+
+    def __init__(self, row: Row, build_log: BuildLog) -> None:
+        self.row, self.log = row, build_log
+        self.id: str = row["id"]
+        self.stage = Stage.FETCH
+        self.timings_ms: dict[str, int] = {}
+        self._since = time.monotonic()
+
+    def enter(self, stage: Stage) -> None:
+        """Ends the stage before and begins one."""
+        self.leave()
+        self.stage = stage
+
+    def leave(self) -> None:
+        """Ends the stage; its duration is noted."""
+        now = time.monotonic()
+        spent = self.timings_ms.get(self.stage.value, 0) + round((now - self._since) * 1000)
+        self.timings_ms[self.stage.value] = spent
+        self._since = now
