@@ -145,3 +145,19 @@ delete from leases where project_id = $1 and environment = $2 and token = $3
 
 -- name: fence_lease
 select token from leases where project_id = $1 and environment = $2 and token = $3 for share
+
+-- name: scales_of
+select * from scales where project_id = $1 and environment = $2
+
+-- name: set_desired
+insert into scales (project_id, environment, process, desired, changed_by) values ($1, $2, $3, $4, $5)
+on conflict (project_id, environment, process) do update set desired = $4, changed_by = $5, changed_at = now()
+
+-- name: set_bounds
+insert into scales (project_id, environment, process, least, most, desired, changed_by)
+values ($1, $2, $3, $4, $5, $4, $6)
+on conflict (project_id, environment, process) do update
+set least = $4, most = $5, desired = greatest($4, least(scales.desired, $5)), changed_by = $6, changed_at = now()
+
+-- name: forget_scale
+delete from scales where project_id = $1 and environment = $2 and process = $3
