@@ -100,3 +100,12 @@ def quantile(latency: Mapping[int, int], share: float) -> float:
             return (start + (stop - start) * (rank - below) / count) / 1e6
         below += count
     return 0.0
+
+
+def share_above(latency: Mapping[int, int], seconds: float) -> float:
+    """The share of the requests that took longer, evenly spread within a bucket; 0.0 of none."""
+    total, above, micros = sum(latency.values()), 0.0, seconds * 1e6
+    for index, count in latency.items():
+        start, stop = lower_bound(index), lower_bound(index + 1)
+        above += count * min(1.0, max(0.0, (stop - micros) / (stop - start)))
+    return above / total if total else 0.0
