@@ -46,6 +46,7 @@ class Stage(StrEnum):
     COMMAND = "command"
     START = "start"
     HEALTH = "health"
+    CANARY = "canary"
     ROUTE = "route"
 
 

@@ -51,7 +51,14 @@ def event(cls: type[E]) -> type[E]:
 @event
 @dataclass(frozen=True, slots=True)
 class DeploymentRequested(Event):
-    """A push (or a redeploy) wrote a deployment row; `owner` is the tenant. Key: project/environment."""
+    """A deployment row was written. Key: project/environment.
+
+    Attributes:
+        owner: the tenant: whose queue it waits in.
+        kind: of kernel/deployments.py.
+        release_id: the release to roll back to or to promote; "" for the other kinds.
+        canary: how the release is to be tried on part of the requests (orchestrator/release/canary.py); {} for not.
+    """
 
     STREAM = "deployments"
     TYPE = "deployment.requested"
@@ -59,6 +66,9 @@ class DeploymentRequested(Event):
     project_id: str
     environment: str
     owner: str = ""
+    kind: str = "build"
+    release_id: str = ""
+    canary: Json = field(default_factory=dict)
 
 
 @event
@@ -69,6 +79,17 @@ class DeploymentCanceled(Event):
     STREAM = "deployments"
     TYPE = "deployment.canceled"
     deployment_id: str
+    project_id: str
+    environment: str
+
+
+@event
+@dataclass(frozen=True, slots=True)
+class EnvironmentDeleted(Event):
+    """What the environment runs and serves is to go. Key: project/environment."""
+
+    STREAM = "deployments"
+    TYPE = "environment.deleted"
     project_id: str
     environment: str
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kernel.database import Database
 from kernel.objects import ObjectStore, StoreSettings
-from kernel.rpc import RpcServer
+from kernel.rpc import RpcClient, RpcServer
 from kernel.sealing import Sealer
 from kernel.service import run
 from kernel.streams import Consumer, OutboxRelay, connect
@@ -31,6 +31,10 @@ from orchestrator.routes import RouteTable
 from orchestrator.server import Door
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.snapshot import Snapshot
+from orchestrator.stages.building import Building
+from orchestrator.stages.deriving import Deriving
+from orchestrator.stages.releasing import Releasing
+from orchestrator.stages.switch import Switch
 from proto.orchestrator.v1.orchestrator_pb2_grpc import add_OrchestratorServicer_to_server
 
 NAME = "orchestrator"
@@ -74,8 +78,13 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         stack.push_async_callback(keeper.stop)
         patience = Patience(settings.stage_s)
         builder = Builder(settings.work_dir, driver, artifacts, sources, patience)
-        deployer = Deployer(settings, database, builder, patience, table, acknowledgements, keeper, sealer, logs)
-        stack.push_async_callback(deployer.close)
+        projects = RpcClient(settings.projects_address, settings.service_token)
+        stack.push_async_callback(projects.close)
+        releasing = Releasing(database, projects, sealer, patience, settings.apps_url)
+        building = Building(database, builder, patience, releasing)
+        deriving = Deriving(database, sealer, patience, releasing)
+        switch = Switch(settings, database, table, acknowledgements, keeper, patience)
+        deployer = Deployer(settings, database, building, deriving, switch, keeper, patience, sealer, logs)
         environments = Environments(database, deployer.deploy)
         await environments.resume()
         stack.push_async_callback(environments.stop)

@@ -6,7 +6,13 @@ import time
 
 from kernel.database.pool import Row
 from kernel.deployments import Stage
+from kernel.errors import ShipoffError
 from orchestrator.logs import BuildLog
+from orchestrator.moves import Note
+
+
+class OvertakenError(Exception):
+    """The deployment was superseded or canceled between two steps; its row tells by whom."""
 
 
 class Attempt:
@@ -22,6 +28,8 @@ class Attempt:
     def __init__(self, row: Row, build_log: BuildLog) -> None:
         self.row, self.log = row, build_log
         self.id: str = row["id"]
+        self.project_id: str = row["project_id"]
+        self.environment: str = row["environment"]
         self.stage = Stage.FETCH
         self.timings_ms: dict[str, int] = {}
         self._since = time.monotonic()
@@ -37,3 +45,15 @@ class Attempt:
         spent = self.timings_ms.get(self.stage.value, 0) + round((now - self._since) * 1000)
         self.timings_ms[self.stage.value] = spent
         self._since = now
+
+    def failed(self, error: ShipoffError, exit_status: int = 0) -> Note:
+        """What the row is to say when the present stage was the last."""
+        self.leave()
+        return Note(
+            stage=self.stage.value,
+            reason=error.code,
+            hint=error.hint,
+            detail=error.detail,
+            exit_status=exit_status,
+            timings_ms=self.timings_ms,
+        )

@@ -37,17 +37,23 @@ class Intake:
         async with self._database.transaction() as tx:
             if await first_time(tx, envelope.id):
                 await tx.execute(SQL["lock_environment"], event.project_id, event.environment)
-                ended = await (self._add if isinstance(event, DeploymentRequested) else self._cancel)(tx, event)
+                if isinstance(event, DeploymentRequested):
+                    ended = await self._add(tx, event)
+                else:
+                    ended = await self._cancel(tx, event)
         self._environments.interrupt(ended)
         self._environments.poke(event.project_id, event.environment)
 
-    async def _add(self, tx: Transaction, event: DeploymentRequested | DeploymentCanceled) -> list[str]:
-        await tx.execute(SQL["add_deployment"], event.deployment_id, event.project_id, event.environment)
-        older = await tx.fetch(SQL["older_unfinished"], event.project_id, event.environment, event.deployment_id)
+    async def _add(self, tx: Transaction, event: DeploymentRequested) -> list[str]:
+        wish = (event.kind, event.release_id, event.canary)
+        await tx.execute(SQL["add_deployment"], event.deployment_id, event.project_id, event.environment, *wish)
+        older = await tx.fetch(
+            SQL["older_unfinished"], event.project_id, event.environment, event.deployment_id, event.kind
+        )
         note = Note(reason="SUPERSEDED", detail=f"a newer deployment, {event.deployment_id}, took its place")
         return [row["id"] for row in older if await move(tx, row["id"], State.SUPERSEDED, note)]
 
-    async def _cancel(self, tx: Transaction, event: DeploymentRequested | DeploymentCanceled) -> list[str]:
+    async def _cancel(self, tx: Transaction, event: DeploymentCanceled) -> list[str]:
         row = await tx.fetchrow(SQL["get_deployment"], event.deployment_id)
         if row is None or row["flipped"]:
             return []

@@ -1,4 +1,4 @@
-"""B4: brings one deployment from the state that its row shows to its end; one method per stage.
+"""B4: brings one deployment from the state that its row shows to its end, through the stages of `stages/`.
 
 Each stage may be repeated: after a crash the work begins again from the row's state (a build from its beginning, a
 release from its start, a flip from waiting for the routers). What the platform itself is missing for a while (the
@@ -9,38 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, Final
-from urllib.parse import urlsplit
 
-from kernel.database import Database, load_queries
-from kernel.database.pool import Row, Transaction
-from kernel.deployments import Stage, State
+from kernel.database import Database
+from kernel.database.pool import Row
+from kernel.deployments import Kind, Stage, State
 from kernel.errors import INTERNAL, ShipoffError
-from kernel.events import Envelope, ReleaseLive
-from kernel.rpc import RpcClient
 from kernel.sealing import Sealer
-from kernel.streams import publish
-from orchestrator.acknowledgements import Acknowledgements
-from orchestrator.attempt import Attempt
-from orchestrator.build.builder import Builder
+from orchestrator.attempt import Attempt, OvertakenError
 from orchestrator.drivers.base import InstanceInfo
 from orchestrator.failures import ProcessFailedError
 from orchestrator.keeper import Keeper
 from orchestrator.logs import BuildLog, LogClient
-from orchestrator.moves import Note, move, move_alone
+from orchestrator.moves import move
 from orchestrator.patience import Patience
-from orchestrator.release.release import Release, load, save
-from orchestrator.routes import RouteTable
+from orchestrator.release.release import Release, load
 from orchestrator.settings import OrchestratorSettings
-from proto.projects.v1.projects_pb2 import DeploymentSpec, GetDeploymentRequest
-from proto.projects.v1.projects_pb2_grpc import ProjectsStub
+from orchestrator.stages.building import Building
+from orchestrator.stages.deriving import Deriving
+from orchestrator.stages.switch import Switch
 
-SQL: Final = load_queries("orchestrator")
 log = logging.getLogger(__name__)
-
-
-class _OvertakenError(Exception):
-    """The deployment was superseded or canceled between two steps; its row tells by whom."""
 
 
 class Deployer:
@@ -50,25 +38,17 @@ class Deployer:
         self,
         settings: OrchestratorSettings,
         database: Database,
-        builder: Builder,
-        patience: Patience,
-        table: RouteTable,
-        acknowledgements: Acknowledgements,
+        building: Building,
+        deriving: Deriving,
+        switch: Switch,
         keeper: Keeper,
+        patience: Patience,
         sealer: Sealer,
         logs: LogClient,
     ) -> None:
-        self._settings, self._database = settings, database
-        self._builder, self._patiently = builder, patience
-        self._table, self._acknowledgements, self._keeper = table, acknowledgements, keeper
-        self._sealer, self._logs = sealer, logs
-        self._rpc = RpcClient(settings.projects_address, settings.service_token)
-        self._projects = self._rpc.stub(ProjectsStub)
+        self._database, self._patiently, self._sealer, self._logs = database, patience, sealer, logs
+        self._building, self._deriving, self._switch, self._keeper = building, deriving, switch, keeper
         self._builds = asyncio.Semaphore(settings.builds)
-
-    async def close(self) -> None:
-        """Closes the channel to the projects service."""
-        await self._rpc.close()
 
     async def deploy(self, row: Row) -> None:
         """Brings a deployment to LIVE or FAILED.
@@ -76,10 +56,11 @@ class Deployer:
         Raises:
             ShipoffError: the database is away, so that nothing could be written; call again with the row as it is then.
         """
-        attempt = Attempt(row, BuildLog(self._logs, row["project_id"], row["id"]))
+        build_log = BuildLog(self._logs, row["project_id"], row["id"])
+        attempt = Attempt(row, build_log)
         try:
             await self._advance(attempt)
-        except _OvertakenError:
+        except OvertakenError:
             log.info("deployment %s was ended from outside", attempt.id)
         except ProcessFailedError as failure:
             await self._fail(attempt, failure.error, failure.exit_status, list(failure.last_lines))
@@ -94,97 +75,26 @@ class Deployer:
     async def _advance(self, attempt: Attempt) -> None:
         row = attempt.row
         if row["state"] in (State.QUEUED, State.BUILDING):
-            async with self._builds:
-                row = await self._build(attempt)
+            row = await self._released(attempt)
         release = await load(self._database, row["release_id"], self._sealer)
         with self._keeper.claim(release.id):
             if not row["flipped"]:
                 infos = await self._start(attempt, release, row["host"])
                 attempt.enter(Stage.ROUTE)
-                row = await self._patiently(lambda: self._flip(attempt, release, infos))
+                row = await self._patiently(lambda: self._switch.flip(attempt, release, infos))
             attempt.stage = Stage.ROUTE
-            await self._confirm(attempt, release, row)
+            await self._switch.confirm(attempt, release, row)
 
-    # --- BUILDING: source -> plan -> tree -> artifact -> release ------------------------------------------------------
-
-    async def _build(self, attempt: Attempt) -> Row:
-        if attempt.row["state"] == State.QUEUED:
-            await self._moved(attempt, State.BUILDING)
-        spec: DeploymentSpec = await self._patiently(
-            lambda: self._projects.GetDeploymentSpec(GetDeploymentRequest(deployment_id=attempt.id))
-        )
-        built = await self._builder.build(attempt, spec)
-        attempt.enter(Stage.RELEASE)
-        release = Release(
-            id=built.release_id,
-            deployment_id=attempt.id,
-            project_id=spec.project.id,
-            environment=spec.deployment.environment,
-            kind=built.plan.kind,
-            artifact=built.artifact,
-            plan=built.plan,
-            health_strict=built.plan.health.strict,
-            env=dict(spec.env),
-        )
-        return await self._patiently(lambda: self._release(attempt, release, spec.project.name))
-
-    async def _release(self, attempt: Attempt, release: Release, project_name: str) -> Row:
-        url = self._settings.apps_url.format(project=project_name)
-        async with self._database.transaction() as tx:
-            await save(tx, release, self._sealer)
-            await tx.execute(SQL["set_host"], attempt.id, urlsplit(url).hostname or "")
-            attempt.leave()
-            note = Note(release_id=release.id, url=url, timings_ms=attempt.timings_ms)
-            row = await move(tx, attempt.id, State.PROVISIONING, note)
-            if row is None:
-                raise _OvertakenError
-        return row
-
-    # --- PROVISIONING: instances -> routes -> routers -> LIVE ---------------------------------------------------------
+    async def _released(self, attempt: Attempt) -> Row:
+        if attempt.row["kind"] != Kind.BUILD:
+            return await self._deriving.run(attempt)
+        async with self._builds:
+            return await self._building.run(attempt)
 
     async def _start(self, attempt: Attempt, release: Release, host: str) -> list[InstanceInfo]:
         if release.kind == "static":
             return []
-        return [await self._patiently(lambda: self._keeper.bring_up(release, host, attempt.enter))]
-
-    async def _flip(self, attempt: Attempt, release: Release, infos: list[InstanceInfo]) -> Row:
-        """Points the routes at the release, all or nothing; from here on a newer deployment waits for this one."""
-        async with self._database.transaction() as tx:
-            row = await tx.fetchrow(SQL["get_deployment"], attempt.id)
-            if row is None or row["flipped"]:
-                raise _OvertakenError  # by ourselves: the commit was done although its answer was lost
-            previous = await tx.fetchval(SQL["get_route"], row["host"], "/")
-            if release.kind == "dynamic":
-                await self._keeper.put_endpoints(tx, release.id, infos)
-            version = await self._table.put_route(tx, _route(release, row["host"]))
-            flipped: Row | None = await tx.fetchrow(SQL["flip_deployment"], attempt.id, version, previous)
-            if flipped is None:
-                raise _OvertakenError  # nothing of this transaction stays
-        return flipped
-
-    async def _confirm(self, attempt: Attempt, release: Release, row: Row) -> None:
-        await self._acknowledgements.wait(row["routes_version"], self._settings.routers_s)
-        attempt.leave()
-        await self._patiently(lambda: self._live(attempt, release, row))
-
-    async def _live(self, attempt: Attempt, release: Release, row: Row) -> None:
-        environment = (row["project_id"], row["environment"])
-        async with self._database.transaction() as tx:
-            before = await tx.fetchrow(SQL["live_deployment"], *environment)
-            if before is not None and before["id"] != attempt.id:
-                await move(tx, before["id"], State.INACTIVE)
-            note = Note(url=row["url"], timings_ms=attempt.timings_ms)
-            if await move(tx, attempt.id, State.LIVE, note) is not None:
-                await publish(
-                    tx, Envelope(ReleaseLive(release.id, *environment, row["url"]), key="/".join(environment))
-                )
-
-    # --- what every stage shares --------------------------------------------------------------------------------------
-
-    async def _moved(self, attempt: Attempt, to: State) -> None:
-        row = await self._patiently(lambda: move_alone(self._database, attempt.id, to))
-        if row is None:
-            raise _OvertakenError
+        return await self._patiently(lambda: self._keeper.ensure(release, host, attempt.enter))
 
     async def _fail(
         self, attempt: Attempt, error: ShipoffError, exit_status: int = 0, last_lines: list[str] | None = None
@@ -194,40 +104,5 @@ class Deployer:
         await attempt.log.say(f"{error.code}: {error.detail}")
         await attempt.log.finish()  # who waits for the verdict has seen why when it comes
         async with self._database.transaction() as tx:
-            row = await tx.fetchrow(SQL["unflip_deployment"], attempt.id)
-            if row is not None:  # what served before serves again
-                await self._restore(tx, row)
-            await move(tx, attempt.id, State.FAILED, _note(attempt, error, exit_status))
-
-    async def _restore(self, tx: Transaction, row: Row) -> None:
-        if row["previous_route"] is None:
-            await self._table.delete_route(tx, row["host"], "/")
-        else:
-            await self._table.put_route(tx, row["previous_route"])
-
-
-def _note(attempt: Attempt, error: ShipoffError, exit_status: int = 0) -> Note:
-    attempt.leave()
-    return Note(
-        stage=attempt.stage.value,
-        reason=error.code,
-        hint=error.hint,
-        detail=error.detail,
-        exit_status=exit_status,
-        timings_ms=attempt.timings_ms,
-    )
-
-
-def _route(release: Release, host: str) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "host": host,
-        "path": "/",
-        "project": release.project_id,
-        "environment": release.environment,
-        "kind": release.kind,
-        "release": release.id,
-        "rules": {},
-    }
-    if release.kind == "static":
-        record["manifest"] = release.artifact
-    return record
+            await self._switch.undo(tx, attempt)  # what served before serves again
+            await move(tx, attempt.id, State.FAILED, attempt.failed(error, exit_status))

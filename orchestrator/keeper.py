@@ -113,6 +113,18 @@ class Keeper:
             raise
         return info
 
+    async def ensure(self, release: Release, host: str, enter: Callable[[Stage], None] = _ignore) -> list[InstanceInfo]:
+        """Healthy instances of a claimed release: those that run already, and as many more as it should have.
+
+        Raises:
+            ProcessFailedError: an app ended, did not listen, or did not pass its health check.
+            ShipoffError: the driver's, or the database is away.
+        """
+        healthy = await self._healthy(release)
+        while len(healthy) < WANTED:
+            healthy.append(await self.bring_up(release, host, enter))
+        return healthy
+
     async def _gate(self, release: Release, info: InstanceInfo, host: str) -> None:
         check = Check(release.plan.health.path, host, release.health_strict)
         exited = self._instances.exited(info.instance_id)
@@ -167,7 +179,7 @@ class Keeper:
         for info in await self._instances.running():
             running.setdefault(info.release_id, []).append(info)
         for release_id, row in current.items():
-            if row["kind"] == "dynamic" and release_id not in self._claimed:
+            if row["kind"] == "dynamic" and not row["warm"] and release_id not in self._claimed:
                 self._begin(release_id, self._keep(from_row(row, self._sealer), row["host"]))
         for release_id, infos in running.items():
             if release_id not in current and release_id not in self._claimed:

@@ -1,14 +1,16 @@
 -- name: add_deployment
-insert into deployments (id, project_id, environment) values ($1, $2, $3) on conflict (id) do nothing
+insert into deployments (id, project_id, environment, kind, made_of, canary) values ($1, $2, $3, $4, $5, $6)
+on conflict (id) do nothing
 
 -- name: lock_environment
 select pg_advisory_xact_lock(hashtextextended($1 || '/' || $2, 0))
 
 -- name: older_unfinished
+-- A change of variables ends only others of its kind: it waits for a build and then changes what that brought.
 select id from deployments
 where project_id = $1 and environment = $2 and id <> $3 and not flipped
   and state in ('QUEUED', 'BUILDING', 'PROVISIONING')
-  and arrival < (select arrival from deployments where id = $3)
+  and arrival < (select arrival from deployments where id = $3) and (kind = 'config' or $4 <> 'config')
 
 -- name: unfinished_environments
 select distinct project_id, environment from deployments where state in ('QUEUED', 'BUILDING', 'PROVISIONING')
@@ -16,7 +18,7 @@ select distinct project_id, environment from deployments where state in ('QUEUED
 -- name: next_deployment
 select * from deployments
 where project_id = $1 and environment = $2 and state in ('QUEUED', 'BUILDING', 'PROVISIONING')
-order by flipped desc, arrival desc limit 1
+order by flipped desc, arrival limit 1
 
 -- name: get_deployment
 select * from deployments where id = $1
@@ -43,21 +45,32 @@ update deployments set host = $2 where id = $1
 -- name: live_deployment
 select * from deployments where project_id = $1 and environment = $2 and state = 'LIVE'
 
+-- name: warm_deployment
+-- The deployment that just became INACTIVE stays warm, and none before it.
+update deployments set warm_until = case when id = $3 then now() + make_interval(secs => $4) end
+where project_id = $1 and environment = $2 and (id = $3 or warm_until is not null)
+
 -- name: current_releases
-select r.*, d.host from releases r join deployments d on d.id = r.deployment_id
-where d.state = 'LIVE' or (d.state = 'PROVISIONING' and d.flipped)
+-- What runs. A `warm` one is left as it is: neither ended nor started again.
+select distinct on (r.id) r.*, d.host, d.state = 'INACTIVE' as warm
+from deployments d join releases r on r.id = d.release_id
+where d.state = 'LIVE' or (d.state = 'PROVISIONING' and d.flipped) or (d.state = 'INACTIVE' and d.warm_until > now())
+order by r.id, d.state = 'INACTIVE'
 
 -- name: kept_slugs
-select distinct r.artifact from releases r join deployments d on d.id = r.deployment_id
-where r.kind = 'dynamic' and d.state in ('LIVE', 'PROVISIONING')
+select distinct r.artifact from releases r join deployments d on d.release_id = r.id
+where r.kind = 'dynamic' and (d.state in ('LIVE', 'PROVISIONING') or d.warm_until > now())
 
 -- name: is_current
 select true from deployments
-where release_id = $1 and (state = 'LIVE' or (state = 'PROVISIONING' and flipped)) for share
+where release_id = $1 and (state = 'LIVE' or (state = 'PROVISIONING' and flipped)) limit 1 for share
 
 -- name: add_release
 insert into releases (id, deployment_id, project_id, environment, kind, artifact, plan, health_strict, sealed_env)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+
+-- name: kept_release
+select * from releases where id = $1 and project_id = $2 and retired_at is null
 
 -- name: get_release
 select * from releases where id = $1

@@ -25,6 +25,8 @@ class OrchestratorSettings(Settings):
         start_s: an app must pass its health check within this many seconds of its start. Next.js needs about 3 s here;
             a minute leaves room for a slow machine.
         drain_s: an old instance may go on with the requests it has for this long; longer than most uploads.
+        warm_s: a release that was replaced keeps its instances for this long, so that going back to it is one flip; it
+            costs their memory, so it is about as long as it takes to see that a deploy was a mistake.
         grace_s: between SIGTERM and SIGKILL; Kubernetes' default is 30 s, but the drain came before.
         routers_s: every router must serve a new table within this; a dead one leaves after 10 s (its key's TTL).
         stage_s: how long a stage is tried again while a part of the platform is away.
@@ -50,6 +52,7 @@ class OrchestratorSettings(Settings):
     builds: int = Field(default=2, ge=1)
     start_s: float = Field(default=60.0, gt=0)
     drain_s: float = Field(default=30.0, ge=0)
+    warm_s: float = Field(default=300.0, ge=0)
     grace_s: float = Field(default=10.0, ge=0)
     routers_s: float = Field(default=30.0, gt=0)
     stage_s: float = Field(default=120.0, gt=0)

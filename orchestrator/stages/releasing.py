@@ -1,0 +1,66 @@
+"""The step into PROVISIONING, which all kinds of deployments take: a release, and where it is to be served."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from kernel.database import Database, load_queries
+from kernel.database.pool import Row
+from kernel.deployments import State
+from kernel.rpc import RpcClient
+from kernel.sealing import Sealer
+from orchestrator.attempt import Attempt, OvertakenError
+from orchestrator.moves import Note, move
+from orchestrator.patience import Patience
+from orchestrator.release.release import Release, save
+from proto.projects.v1.projects_pb2 import DeploymentSpec, GetDeploymentRequest
+from proto.projects.v1.projects_pb2_grpc import ProjectsStub
+
+SQL: Final = load_queries("orchestrator")
+
+
+class Releasing:
+    """Asks the projects service what is wanted, and writes the release that answers it.
+
+    Args:
+        projects: the channel to the projects service.
+        apps_url: where a project is served; `{project}` is its name.
+    """
+
+    def __init__(
+        self, database: Database, projects: RpcClient, sealer: Sealer, patience: Patience, apps_url: str
+    ) -> None:
+        self._database, self._sealer, self._patiently, self._apps_url = database, sealer, patience, apps_url
+        self._projects = projects.stub(ProjectsStub)
+
+    async def spec(self, attempt: Attempt) -> DeploymentSpec:
+        """What the deployment's project looks like now, its variables in clear.
+
+        Raises:
+            ShipoffError: from the projects service.
+        """
+        wanted = GetDeploymentRequest(deployment_id=attempt.id)
+        spec: DeploymentSpec = await self._patiently(lambda: self._projects.GetDeploymentSpec(wanted))
+        return spec
+
+    async def made(self, attempt: Attempt, release: Release, project_name: str) -> Row:
+        """Writes a new release and moves its deployment to PROVISIONING."""
+        return await self._patiently(lambda: self._provision(attempt, release, project_name, new=True))
+
+    async def found(self, attempt: Attempt, release: Release, project_name: str) -> Row:
+        """Moves the deployment to PROVISIONING with a release that is there already."""
+        return await self._patiently(lambda: self._provision(attempt, release, project_name, new=False))
+
+    async def _provision(self, attempt: Attempt, release: Release, project_name: str, *, new: bool) -> Row:
+        url = self._apps_url.format(project=project_name)
+        async with self._database.transaction() as tx:
+            if new:
+                await save(tx, release, self._sealer)
+            await tx.execute(SQL["set_host"], attempt.id, urlsplit(url).hostname or "")
+            attempt.leave()
+            note = Note(release_id=release.id, url=url, timings_ms=attempt.timings_ms)
+            row = await move(tx, attempt.id, State.PROVISIONING, note)
+            if row is None:
+                raise OvertakenError  # nothing of this transaction stays
+        return row

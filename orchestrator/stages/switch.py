@@ -1,0 +1,108 @@
+"""PROVISIONING to LIVE: the routes are flipped in one transaction, the routers confirm, and only then is it live.
+
+A failure after the flip puts the previous route back in the transaction that writes FAILED.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from kernel.database import Database, load_queries
+from kernel.database.pool import Row, Transaction
+from kernel.deployments import State
+from kernel.events import Envelope, ReleaseLive
+from kernel.streams import publish
+from orchestrator.acknowledgements import Acknowledgements
+from orchestrator.attempt import Attempt, OvertakenError
+from orchestrator.drivers.base import InstanceInfo
+from orchestrator.keeper import Keeper
+from orchestrator.moves import Note, move
+from orchestrator.patience import Patience
+from orchestrator.release.release import Release
+from orchestrator.routes import RouteTable
+from orchestrator.settings import OrchestratorSettings
+
+SQL: Final = load_queries("orchestrator")
+
+
+class Switch:
+    """Moves an environment's requests from one release to another, all or none."""
+
+    def __init__(
+        self,
+        settings: OrchestratorSettings,
+        database: Database,
+        table: RouteTable,
+        acknowledgements: Acknowledgements,
+        keeper: Keeper,
+        patience: Patience,
+    ) -> None:
+        self._settings, self._database, self._table = settings, database, table
+        self._acknowledgements, self._keeper, self._patiently = acknowledgements, keeper, patience
+
+    async def flip(self, attempt: Attempt, release: Release, infos: list[InstanceInfo]) -> Row:
+        """Points the routes at the release; from here on a newer deployment waits for this one.
+
+        Raises:
+            OvertakenError: the deployment was ended before.
+        """
+        async with self._database.transaction() as tx:
+            row = await tx.fetchrow(SQL["get_deployment"], attempt.id)
+            if row is None or row["flipped"]:
+                raise OvertakenError  # by ourselves: the commit was done although its answer was lost
+            previous = await tx.fetchval(SQL["get_route"], row["host"], "/")
+            if release.kind == "dynamic":
+                await self._keeper.put_endpoints(tx, release.id, infos)
+            version = await self._table.put_route(tx, route_of(release, row["host"]))
+            flipped: Row | None = await tx.fetchrow(SQL["flip_deployment"], attempt.id, version, previous)
+            if flipped is None:
+                raise OvertakenError  # nothing of this transaction stays
+        return flipped
+
+    async def confirm(self, attempt: Attempt, release: Release, row: Row) -> None:
+        """Waits until every router serves the flip, and calls the deployment LIVE.
+
+        Raises:
+            ShipoffError: ROUTERS_BEHIND.
+        """
+        await self._acknowledgements.wait(row["routes_version"], self._settings.routers_s)
+        attempt.leave()
+        await self._patiently(lambda: self._live(attempt, release, row))
+
+    async def undo(self, tx: Transaction, attempt: Attempt) -> None:
+        """Puts the previous route back, if the deployment has flipped it."""
+        row = await tx.fetchrow(SQL["unflip_deployment"], attempt.id)
+        if row is None:
+            return
+        if row["previous_route"] is None:
+            await self._table.delete_route(tx, row["host"], "/")
+        else:
+            await self._table.put_route(tx, row["previous_route"])
+
+    async def _live(self, attempt: Attempt, release: Release, row: Row) -> None:
+        environment = (attempt.project_id, attempt.environment)
+        async with self._database.transaction() as tx:
+            before = await tx.fetchrow(SQL["live_deployment"], *environment)
+            if before is not None and before["id"] != attempt.id:
+                await move(tx, before["id"], State.INACTIVE)
+                await tx.execute(SQL["warm_deployment"], *environment, before["id"], self._settings.warm_s)
+            note = Note(url=row["url"], timings_ms=attempt.timings_ms)
+            if await move(tx, attempt.id, State.LIVE, note) is not None:
+                event = ReleaseLive(release.id, *environment, row["url"])
+                await publish(tx, Envelope(event, key="/".join(environment)))
+
+
+def route_of(release: Release, host: str) -> dict[str, Any]:
+    """The record of a route that sends a whole host to one release."""
+    record: dict[str, Any] = {
+        "host": host,
+        "path": "/",
+        "project": release.project_id,
+        "environment": release.environment,
+        "kind": release.kind,
+        "release": release.id,
+        "rules": dict(release.plan.rules),
+    }
+    if release.kind == "static":
+        record["manifest"] = release.artifact
+    return record
