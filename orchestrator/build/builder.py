@@ -11,6 +11,7 @@ from kernel import ids
 from kernel.deployments import Stage
 from orchestrator.attempt import Attempt
 from orchestrator.build.artifact import Artifacts
+from orchestrator.build.describe import describe
 from orchestrator.build.detect import detect
 from orchestrator.build.failure import failure
 from orchestrator.build.fetch import Source, Sources
@@ -69,7 +70,8 @@ class Builder:
         )
         attempt.enter(Stage.DETECT)
         plan = await asyncio.to_thread(detect, tree, _settings(spec.project.build))
-        await attempt.log.say(_described(plan))
+        for line in describe(plan):
+            await attempt.log.say(line)
         return plan, source
 
     async def _make(self, attempt: Attempt, spec: DeploymentSpec, plan: BuildPlan, tree: Path, epoch_s: int) -> Built:
@@ -107,12 +109,6 @@ def _settings(wanted: Wanted) -> BuildSettings:
         output_dir=wanted.output_dir,
         health_path=wanted.health_path,
     )
-
-
-def _described(plan: BuildPlan) -> str:
-    commands = "; ".join(command for _, command in plan.steps) or "nothing to build"
-    then = f"serves {plan.output_dir or 'the files as they are'}" if plan.kind == "static" else f"runs: {plan.run}"
-    return f"framework {plan.framework}: {commands}; {then}"
 
 
 def _clear(tree: Path) -> None:

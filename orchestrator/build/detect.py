@@ -1,7 +1,7 @@
 """From a source tree and the owner's settings to a plan. Pure: the same tree and settings give the same plan.
 
-What the owner said wins over what is found, field by field. With nothing said, frameworks are tried in the order of
-`FRAMEWORKS`, the most specific first.
+What the owner said wins over what is found, field by field: first `shipoff.toml` in the repository, then the project's
+settings. With nothing said, frameworks are tried in the order of `FRAMEWORKS`, the most specific first.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from kernel.errors import define
+from orchestrator.build import project_file
 from orchestrator.build.frameworks import custom, node, php, procfile, python, static
 from orchestrator.build.plan import BuildPlan, BuildSettings, Runtime
 from orchestrator.build.running import Health
@@ -54,7 +55,7 @@ def detect(root: Path, settings: BuildSettings) -> BuildPlan:
     """Makes the plan for the tree at a directory.
 
     Raises:
-        ShipoffError: FRAMEWORK_UNKNOWN, BUILD_PLAN_INVALID.
+        ShipoffError: FRAMEWORK_UNKNOWN, BUILD_PLAN_INVALID, SHIPOFF_TOML_INVALID.
     """
     inside = _relative("root_dir", settings.root_dir)
     app = root / inside
@@ -68,8 +69,14 @@ def plan(tree: SourceTree, settings: BuildSettings) -> BuildPlan:
     """Makes the plan for a tree whose root is `settings.root_dir` of the repository.
 
     Raises:
-        ShipoffError: FRAMEWORK_UNKNOWN, BUILD_PLAN_INVALID.
+        ShipoffError: FRAMEWORK_UNKNOWN, BUILD_PLAN_INVALID, SHIPOFF_TOML_INVALID.
     """
+    file = project_file.ProjectFile.read(tree.text(project_file.NAME))
+    return file.onto(_decided(tree, file.over(settings)))
+
+
+def _decided(tree: SourceTree, settings: BuildSettings) -> BuildPlan:
+    """What is found, replaced by what the owner said."""
     found = _recognise(tree, settings)
     output = _relative("output_dir", settings.output_dir) or found.output_dir
     changed = replace(

@@ -16,7 +16,7 @@ import typer
 
 from kernel.errors import ShipoffError
 
-MODULES: Final = ("stack.cli.operate", "stack.cli.letters", "stack.cli.remote")
+MODULES: Final = ("stack.cli.operate", "stack.cli.letters", "stack.cli.plan", "stack.cli.remote")
 
 
 def build() -> typer.Typer:
