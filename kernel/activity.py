@@ -17,7 +17,8 @@ Latency = dict[int, int]
 
 @dataclass(frozen=True, slots=True)
 class ReleaseActivity:
-    """One release in one worker between two of its reports. In sums (`add`), over workers and time.
+    """One release in one worker between two of its reports; or a sum of such. In sums over time `in_flight` and `waiting`
+    mean nothing.
 
     Attributes:
         release: its id.
@@ -52,6 +53,14 @@ class ReleaseActivity:
         """The sum of two reports of one release."""
         sums = {name: getattr(self, name) + getattr(other, name) for name in _NUMBERS}
         return ReleaseActivity(self.release, **sums, latency=merged(self.latency, other.latency))
+
+    def since(self, before: ReleaseActivity) -> ReleaseActivity:
+        """What an earlier sum lacks of this one."""
+        rest = {name: getattr(self, name) - getattr(before, name) for name in _NUMBERS}
+        latency = {index: count - before.latency.get(index, 0) for index, count in self.latency.items()}
+        return ReleaseActivity(
+            self.release, **rest, latency={index: count for index, count in latency.items() if count}
+        )
 
 
 _NUMBERS: Final = (

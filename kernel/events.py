@@ -239,7 +239,8 @@ class ActivityReported(Event):
 
     Attributes:
         window_s: how long ago that was, in seconds.
-        releases: `ReleaseActivity.wire` of those with something to say.
+        releases: `ReleaseActivity.wire` of those with something to say; none when nobody has, which says it lives.
+        last: the worker stops.
     """
 
     STREAM = "activity"
@@ -247,6 +248,7 @@ class ActivityReported(Event):
     router_id: str
     window_s: float
     releases: list[Json]
+    last: bool = False
 
 
 # --- envelope ---------------------------------------------------------------------------------------------------------

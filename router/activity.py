@@ -1,8 +1,9 @@
 """Tells the orchestrators what each release does: one `activity.reported` a second and worker on the stream `activity`.
 
 What could not be told is not told later: a second's report is worth nothing after some seconds, so a report that Redis
-does not take is dropped and counted, and the stream keeps a minute. Requests never wait for this, and a worker without
-requests says nothing.
+does not take is dropped and counted, and the stream keeps a minute. Requests never wait for this. A worker without
+requests reports too, and one that stops says so: its silence could else be taken for idleness, and apps in use be put
+to sleep.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class ActivityReports:
         """Reports what is left, and nothing more."""
         if self._task is not None:
             await stop(self._task)
-            await self._report()
+            await self._report(last=True)
         await self._redis.aclose()
 
     async def _run(self) -> None:
@@ -62,12 +63,12 @@ class ActivityReports:
             await asyncio.sleep(_EVERY_S)
             await self._report()
 
-    async def _report(self) -> None:
+    async def _report(self, *, last: bool = False) -> None:
         taken = await self._take()
         now = clock.perf_counter()
         window_s, self._since = round(now - self._since, 3), now
-        for at in range(0, len(taken), _MOST):
-            await self._publish(taken[at : at + _MOST], window_s)
+        for at in range(0, max(1, len(taken)), _MOST):
+            await self._publish(taken[at : at + _MOST], window_s, last=last)
 
     async def _take(self) -> list[ReleaseActivity]:
         taken: list[ReleaseActivity] = []
@@ -78,8 +79,8 @@ class ActivityReports:
                 await asyncio.sleep(0)
         return taken
 
-    async def _publish(self, taken: Sequence[ReleaseActivity], window_s: float) -> None:
-        event = ActivityReported(self._name, window_s, [activity.wire() for activity in taken])
+    async def _publish(self, taken: Sequence[ReleaseActivity], window_s: float, *, last: bool) -> None:
+        event = ActivityReported(self._name, window_s, [activity.wire() for activity in taken], last)
         oldest = int((time.time() - KEPT_S) * 1000)
         try:
             async with asyncio.timeout(_LONGEST_S):

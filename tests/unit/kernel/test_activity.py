@@ -42,6 +42,8 @@ def test_sums_count_everything(one: ReleaseActivity, other: ReleaseActivity) -> 
     both = one.add(other)
     assert both.requests == one.requests + other.requests
     assert sum(both.latency.values()) == sum(one.latency.values()) + sum(other.latency.values())
+    rest = both.since(one)
+    assert (rest.requests, rest.failed, rest.latency) == (other.requests, other.failed, other.latency)
 
 
 @given(st.integers(0, 2**40))

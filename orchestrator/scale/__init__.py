@@ -1,0 +1,1 @@
+"""How many instances run: signals, decisions, and waking."""
