@@ -33,6 +33,12 @@ HOT: Final = (
     "core/trust.py",
     "core/timing.py",
     "core/waits.py",
+    "core/caching/asked.py",
+    "core/caching/keys.py",
+    "core/caching/memory.py",
+    "core/caching/reuse.py",
+    "core/caching/rule.py",
+    "core/caching/stored.py",
     "metrics.py",
     "access_log/noted.py",
     "edge/context.py",
@@ -44,6 +50,10 @@ HOT: Final = (
     "edge/upstream.py",
     "edge/forward.py",
     "edge/server.py",
+    "edge/policing.py",
+    "edge/tunnel.py",
+    "edge/caching/deliver.py",
+    "edge/caching/responses.py",
 )
 # Only there when compiled; what imports them asks `COMPILED` first.
 EXTRA: Final = ("access_log/quick.pyx", "core/scan.pyx", "edge/quick.pyx", "edge/syscalls.pyx")

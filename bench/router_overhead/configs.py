@@ -5,6 +5,7 @@ Each is what an operator who wants speed would write. What they do not do and ou
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,13 +41,16 @@ class Place:
 def nginx(place: Place) -> Command:
     """One worker; bodies are passed on as they come."""
     home = place.directory
+    user = "user root;" if os.geteuid() == 0 else ""  # its cache lies in a directory of nobody else
     (home / "nginx.conf").write_text(f"""
-daemon off; worker_processes 1; pid {home}/pid; error_log stderr;
+daemon off; {user} worker_processes 1; pid {home}/pid; error_log stderr;
 events {{ worker_connections {descriptors() - 100}; }}
 http {{
   access_log off; client_max_body_size 0; keepalive_requests 1000000000; keepalive_timeout 600s; tcp_nodelay on;
   client_body_temp_path {home}/body; proxy_temp_path {home}/proxy; fastcgi_temp_path {home}/fastcgi;
   uwsgi_temp_path {home}/uwsgi; scgi_temp_path {home}/scgi;
+  proxy_cache_path {home}/kept levels=1:2 keys_zone=kept:10m use_temp_path=off;
+  proxy_cache_key $scheme$host$request_uri;
   map $http_upgrade $upgrading {{ default upgrade; '' ''; }}
   upstream app {{ server 127.0.0.1:{place.upstream}; keepalive 256; keepalive_requests 1000000000; }}
   server {{
@@ -58,6 +62,10 @@ http {{
       proxy_set_header Host $host; proxy_set_header Connection $upgrading; proxy_set_header Upgrade $http_upgrade;
       proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Proto $scheme;
       proxy_set_header X-Request-Id $request_id;
+    }}
+    location = /kept {{
+      proxy_pass http://app; proxy_http_version 1.1; proxy_cache kept;
+      proxy_set_header Host $host; proxy_set_header Connection "";
     }}
   }}
 }}
@@ -73,6 +81,9 @@ global
   maxconn {descriptors() // 2 - 100}
   tune.ssl.default-dh-param 2048
   ssl-default-bind-options ssl-min-ver TLSv1.2
+cache kept
+  total-max-size 64
+  max-age 3600
 defaults
   mode http
   timeout client 600s
@@ -93,6 +104,8 @@ frontend front
   http-request set-header X-Forwarded-Proto http if !{{ ssl_fc }}
   default_backend app
 backend app
+  http-request cache-use kept if {{ path /kept }}
+  http-response cache-store kept if {{ status 200 }}
   server one 127.0.0.1:{place.upstream} pool-max-conn 256
 """)
     return [found("haproxy"), "-db", "-f", str(place.directory / "haproxy.cfg")], {}

@@ -2,11 +2,15 @@
 -- 512 different heads, so that no proxy lives on remembering the last one.
 local heads, at = {}, 0
 
-local function plain(n)
-  return "Host: site" .. (n % 512) .. ".test\r\nUser-Agent: bench/" .. n .. " (load; varied)\r\nAccept: */*\r\n" ..
+local function plain(n, host)
+  return "Host: " .. (host or "site") .. (n % 512) .. ".test\r\nUser-Agent: bench/" .. n .. " (load; varied)\r\nAccept: */*\r\n" ..
     "Accept-Language: en-GB,en;q=0." .. (n % 9 + 1) .. "\r\nAccept-Encoding: gzip, br\r\n" ..
     "Cookie: session=" .. string.rep(string.format("%04x", n), 16) .. "; theme=" .. (n % 7) .. "\r\n" ..
     "X-Trace: " .. string.format("%032x", n * 7919) .. "\r\n"
+end
+
+local function kept(n)
+  return plain(n, "kept")
 end
 
 local function browser(n)
@@ -26,7 +30,7 @@ end
 function init(args)
   local kind, method, path, size, close = args[1], args[2], args[3], tonumber(args[4]), args[5]
   local body = string.rep("b", size)
-  local make = kind == "browser" and browser or plain
+  local make = ({plain = plain, kept = kept, browser = browser})[kind]
   for n = 1, size > 100000 and 2 or 512 do
     local target = path == "/" and ("/articles/" .. n .. "?page=" .. (n % 13)) or path
     local head = method .. " " .. target .. " HTTP/1.1\r\n" .. make(n)

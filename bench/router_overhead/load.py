@@ -38,7 +38,7 @@ class Load:
     """What is asked for.
 
     Attributes:
-        kind: of the heads: plain (380 bytes) or browser (1,300).
+        kind: of the heads: plain (380 bytes), kept (the same, of hosts whose answers are cached) or browser (1,300).
         body: bytes of the request's body.
         close: a new connection for each request.
     """

@@ -69,7 +69,7 @@ def shapes(found: Found, running: Sequence[Peer], plan: Plan, only: str) -> None
         if only not in shape.name:
             continue
         rounds = plan.get_rounds if shape.name == GET else plan.rounds
-        some = [one for one in running if plan.every or shape.name == GET or one.name in MAIN]
+        some = [one for one in running if (plan.every and not shape.few) or shape.name == GET or one.name in MAIN]
         if plan.left_s() < 0:
             found.note(f"{shape.name}: out of time")
         else:

@@ -109,7 +109,7 @@ def _until_it_serves(port: int) -> None:
 
 
 def table(path: Path, upstream: int) -> Path:
-    """Writes a table for our router: hosts of one release."""
+    """Writes a table for our router: hosts of one release, and as many whose answers are cached."""
     endpoint = {"address": f"tcp:127.0.0.1:{upstream}", "instance": "one", "weight": 1, "zone": ""}
     records: list[dict[str, object]] = [
         {"release": "rel_bench", "state": "running", "endpoints": [endpoint], "version": 1}
@@ -117,6 +117,8 @@ def table(path: Path, upstream: int) -> Path:
     own = {"path": "/", "kind": "dynamic", "environment": "production", "release": "rel_bench", "version": 1}
     names = ["localhost", *(f"site{number}.test" for number in range(HOSTS))]
     records += [{**own, "host": name, "project": f"prj_{number}"} for number, name in enumerate(names)]
+    kept = {**own, "rules": {"cache": {}}}
+    records += [{**kept, "host": f"kept{one}.test", "project": f"prj_{one}"} for one in range(HOSTS)]
     path.write_bytes(b"\n".join(map(orjson.dumps, records)))
     return path
 

@@ -12,6 +12,7 @@ from bench.router_overhead.peers import Peer
 from bench.router_overhead.upstream import SIZES
 
 GET: Final = "GET 1 KB"
+KEPT: Final = "GET 1 KB, from the cache"
 _BIG: Final = SIZES["10m"]
 
 
@@ -25,6 +26,7 @@ class Shape:
         body: bytes of each body then.
         tls: it needs the proxy's port for HTTPS.
         stretch: how many times longer than usual a sample is, so that enough bodies end within it.
+        few: only ours, nginx and HAProxy take part, as the others keep no answers.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Shape:
     tls: bool = False
     stretch: float = 1.0
     unit: str = "request"
+    few: bool = False
 
 
 def _load(load: Load) -> Callable[[Peer, float], Counted]:
@@ -42,6 +45,7 @@ def _load(load: Load) -> Callable[[Peer, float], Counted]:
 
 SHAPES: Final = (
     Shape(GET, _load(Load())),
+    Shape(KEPT, _load(Load(kind="kept", path="/kept")), few=True),
     Shape("GET 1 KB, browser heads", _load(Load(kind="browser"))),
     Shape("POST 1 KB", _load(Load(method="POST", path="/upload", body=1024))),
     Shape("GET 100 KB", _load(Load(path="/100k"))),

@@ -18,7 +18,8 @@ class App:
     """A running upstream.
 
     Attributes:
-        port: where it listens: `/` and any unknown path give 1 KB, `/100k` and `/10m` what they say, `/upload` reads a
+        port: where it listens: `/` and any unknown path give 1 KB, `/100k` and `/10m` what they say,
+            `/kept` 1 KB that may be cached, `/upload` reads a
             whole body before it answers (an nginx that returns a text would not), `/echo` is a WebSocket.
     """
 
@@ -64,6 +65,9 @@ http {{
   server {{
     listen 127.0.0.1:{port} backlog=4096;
     location / {{ default_type text/plain; return 200 "{"x" * SIZES["1k"]}"; }}
+    location = /kept {{
+      default_type text/plain; add_header Cache-Control "public, max-age=3600"; return 200 "{"x" * SIZES["1k"]}";
+    }}
     location = /100k {{ root {home}; }}
     location = /10m {{ root {home}; }}
     location = /upload {{

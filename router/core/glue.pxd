@@ -1,4 +1,5 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.stdio cimport snprintf
 from libc.string cimport memcpy
 
 
@@ -16,3 +17,9 @@ cdef inline bytes glue(bytes one, bytes two, bytes three, bytes four, bytes five
     )
     _copy(_copy(_copy(_copy(_copy(PyBytes_AS_STRING(whole), one), two), three), four), five)
     return whole
+
+
+cdef inline bytes numbered(bytes start, double number):
+    cdef char line[96]
+    cdef int size = snprintf(line, sizeof(line), "%.64s%lld\r\n", PyBytes_AS_STRING(start), <long long>number)
+    return PyBytes_FromStringAndSize(line, size)

@@ -6,3 +6,12 @@ from __future__ import annotations
 def glue(one: bytes, two: bytes, three: bytes, four: bytes, five: bytes) -> bytes:
     """The parts in one."""
     return b"".join((one, two, three, four, five))
+
+
+def numbered(start: bytes, number: float) -> bytes:
+    """A header line that ends with a number, cut to a whole one.
+
+    Args:
+        start: the line before it, of at most 64 bytes.
+    """
+    return b"%b%d\r\n" % (start, number)

@@ -130,17 +130,36 @@ class Hold:
         self.queue = reader.whole("queue", -1, 0, 100_000)
 
 
+# What is asked before a request goes on to what its route serves (edge/policing.py); other rules have their say later.
+_ASKING: Final = frozenset(
+    [
+        "allow",
+        "deny",
+        "https",
+        "maintenance",
+        "rate_limit",
+        "max_body",
+        "basic_auth",
+        "redirects",
+        "request_headers",
+        "timeouts",
+    ]
+)
+
+
 class Policy:
     """All rules of one route. Never changed.
 
     Attributes:
         name: of the route, for what is counted per route and outlives a change of its rules.
         record: the rules as they stood in the record.
+        asks: it has rules of `_ASKING`.
         max_body: bytes of a request body, however it is framed; -1 for no limit.
     """
 
     __slots__ = (
         "allow",
+        "asks",
         "auth",
         "cache",
         "deny",
@@ -163,6 +182,7 @@ class Policy:
     def __init__(self, reader: Reader, record: Json, name: bytes) -> None:
         self.name = name
         self.record = record
+        self.asks = not _ASKING.isdisjoint(record)
         self.allow: Ranges = reader.checked("allow", Ranges)
         self.deny: Ranges = reader.checked("deny", Ranges)
         self.https: Https | None = reader.inside("https", Https)

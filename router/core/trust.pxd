@@ -13,4 +13,5 @@ cdef class Peer:
     cdef public bytes _believed
 
     cpdef str client_ip(self, RequestHead head)
+    cpdef str client_scheme(self, RequestHead head)
     cpdef bytes lines(self, RequestHead head)

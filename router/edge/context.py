@@ -143,7 +143,8 @@ class Edge:
             client.expire()
         if self.responses is not None:
             self.responses.tick(now)
-        for tunnel in [t for t in self.tunnels if t.deadline < now]:
+        silent = now - self.settings.tunnel_s
+        for tunnel in [t for t in self.tunnels if t.touched < silent]:
             tunnel.close()
         for doorway in [d for d in self.doorways if d.deadline < now]:
             doorway.expire()

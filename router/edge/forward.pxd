@@ -8,6 +8,7 @@ from router.core.head cimport RequestHead
 from router.core.records cimport Route
 from router.core.releases cimport Release
 from router.core.request cimport Request
+from router.edge cimport policing
 from router.edge.answering cimport Answering
 from router.edge.context cimport Edge
 from router.edge.upstream cimport Upstream, take

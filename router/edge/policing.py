@@ -93,14 +93,17 @@ def ruled_of(request: Request) -> Ruled:
 
 def admit(client: Client, request: Request, policy: Policy) -> bool:
     """Whether the request goes on to what its route serves; otherwise a rule has answered it, or will."""
-    if request.ruled is None:
-        request.ruled = Ruled(policy)
-    elif request.ruled.policy is NO_RULES:
-        request.ruled.take(policy)  # it had to wait, and its route has changed meanwhile
+    ruled: Ruled | None = request.ruled
+    if ruled is None:
+        ruled = request.ruled = Ruled(policy)
+    elif ruled.policy is NO_RULES:
+        ruled.take(policy)  # it had to wait, and its route has changed meanwhile
     else:
         return True  # a retry, or its password was good
+    if not policy.asks:
+        return True
     if policy.https is not None and client.peer.client_scheme(request.head) == "https":
-        request.ruled.extra = policy.https.hsts
+        ruled.extra = policy.https.hsts
     for check in _CHECKS:  # noqa: SIM110 - a generator would cost each request a microsecond
         if not check(client, request, policy):
             return False
@@ -149,16 +152,18 @@ def release_for(client: Client, request: Request, route: Route) -> Release | Non
 
 def from_cache(client: Client, request: Request, route: Route, release: Release | None) -> bool:
     """Whether the response cache answers the request, now or later."""
-    responses = client.edge.responses
-    if responses is None or release is None or request.ruled.cached is not None:
+    edge, ruled = client.edge, request.ruled
+    responses = edge.responses
+    if responses is None or release is None or ruled.cached is not None:
         return False
     return responses.handle(client, request, route, release.id)
 
 
 def ended(client: Answering, request: Request) -> None:
     """The request is over, in whatever way."""
+    ruled: Ruled = request.ruled
     client.limits = client.edge.waits
-    if request.ruled.lane:
+    if ruled.lane:
         client.edge.guard.lanes.leave(request)
 
 

@@ -4,7 +4,7 @@ from router cimport clock
 from router.core.head cimport RequestHead, read_request
 from router.core.records cimport Route
 from router.core.request cimport Request, fresh
-from router.edge cimport forward
+from router.edge cimport forward, policing
 from router.edge.answering cimport Answering
 from router.edge.context cimport Edge
 

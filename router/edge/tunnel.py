@@ -5,7 +5,6 @@ A change of the table never cuts a tunnel. Each direction closes on its own; a s
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from router import clock
@@ -20,20 +19,21 @@ if TYPE_CHECKING:
     from router.edge.upstream import Upstream
 
 
-class _End(asyncio.Protocol):
-    """One side of a tunnel."""
+class _End:
+    """One side of a tunnel: the protocol of its connection."""
 
-    __slots__ = ("_finished", "_tunnel", "peer", "transport")
+    __slots__ = ("_edge", "_finished", "_tunnel", "peer", "transport")
 
     peer: _End
 
     def __init__(self, tunnel: Tunnel, transport: Transport) -> None:
         self._tunnel = tunnel
+        self._edge = tunnel.edge
         self._finished = False
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
-        self._tunnel.touch()
+        self._tunnel.touched = self._edge.now
         self.peer.transport.write(data)
 
     def pause_writing(self) -> None:
@@ -61,13 +61,14 @@ class Tunnel:
     """An upgraded connection.
 
     Attributes:
-        deadline: when it is closed for silence.
+        touched: when something went through last (seconds of the worker's coarse clock).
     """
 
-    __slots__ = ("_activity", "_edge", "_endpoint", "_ends", "deadline")
+    __slots__ = ("_activity", "_endpoint", "_ends", "edge", "touched")
 
     def __init__(self, edge: Edge, client: Client, upstream: Upstream, activity: Activity) -> None:
-        self._edge = edge
+        self.edge = edge
+        self.touched = edge.now
         self._activity = activity
         activity.begin(clock.perf_counter())
         self._endpoint = upstream.endpoint
@@ -77,13 +78,8 @@ class Tunnel:
         self._ends = (one, other)
         edge.tunnels.add(self)
         edge.metrics.tunnels += 1
-        self.touch()
         client.transport.set_protocol(one)
         upstream.transport.set_protocol(other)
-
-    def touch(self) -> None:
-        """Something went through."""
-        self.deadline = self._edge.now + self._edge.settings.tunnel_s
 
     def close(self) -> None:
         """Closes both sides, after what has been written."""
@@ -93,11 +89,11 @@ class Tunnel:
 
     def ended(self) -> None:
         """One of the sides has closed."""
-        if self in self._edge.tunnels:
-            self._edge.tunnels.discard(self)
+        if self in self.edge.tunnels:
+            self.edge.tunnels.discard(self)
             self._endpoint.in_flight -= 1
             self._activity.leave(clock.perf_counter())
-            self._edge.closed(self._endpoint)
+            self.edge.closed(self._endpoint)
 
 
 def open_tunnel(client: Client, upstream: Upstream, request: Request, head: ResponseHead, early: bytes) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from router.core.caching import glance
 from router.core.caching.directives import ABSENT, Directives
 from router.core.caching.rule import CacheRule
 from router.core.head import RequestHead
 
-# Most requests have none of them, and are told by one search.
-_PLAINLY: Final = re.compile(rb"\n(?:cache-control|pragma|range|if-|authorization|cookie)").search
 _LOOK: Final = re.compile(
     rb"(?i)\n(cache-control|pragma|range|if-range|if-none-match|if-modified-since|if-match|if-unmodified-since"
     rb"|authorization|cookie):[ \t]*([^\r\n]*)"
@@ -26,6 +25,7 @@ class Asked:
         none_match, modified_since, range, if_range: the fields' values, b"" when absent.
         authorized, cookie: it has an Authorization, a Cookie.
         bypass: why it can be neither answered from the store nor fill it, b"" when it can.
+        is_conditional: the client has a copy or wants a part.
     """
 
     __slots__ = (
@@ -34,6 +34,7 @@ class Asked:
         "cookie",
         "directives",
         "if_range",
+        "is_conditional",
         "modified_since",
         "none_match",
         "range",
@@ -42,21 +43,20 @@ class Asked:
     def __init__(self) -> None:
         self.directives: Directives | None = None
         self.none_match = self.modified_since = self.range = self.if_range = self.bypass = b""
-        self.authorized = self.cookie = False
-
-    @property
-    def is_conditional(self) -> bool:
-        """Whether the client has a copy or wants a part."""
-        return bool(self.none_match or self.modified_since or self.range)
+        self.authorized = self.cookie = self.is_conditional = False
 
 
 _PLAIN: Final = Asked()
+_WITH_COOKIE: Final = Asked()
+_WITH_COOKIE.cookie = True
 
 
 def read_asked(head: RequestHead, rule: CacheRule) -> Asked:
     """Looks at a GET or HEAD request."""
-    if head.length == 0 and not head.upgrade and _PLAINLY(head.lines.lower()) is None:
-        return _PLAIN
+    if head.length == 0 and not head.upgrade:
+        seen = glance.glance(head.lines)
+        if seen != glance.LOOK:
+            return _WITH_COOKIE if seen == glance.COOKIE else _PLAIN
     found = _LOOK(head.lines)
     asked = Asked()
     values: dict[bytes, bytes] = {}
@@ -68,6 +68,7 @@ def read_asked(head: RequestHead, rule: CacheRule) -> Asked:
     asked.modified_since = b"" if asked.none_match else values.get(b"if-modified-since", b"")
     asked.range = values.get(b"range", b"") if head.method == b"GET" else b""
     asked.if_range = values.get(b"if-range", b"")
+    asked.is_conditional = bool(asked.none_match or asked.modified_since or asked.range)
     asked.authorized = b"authorization" in values
     asked.cookie = b"cookie" in values
     if rule.client_directives:

@@ -192,6 +192,13 @@ class Stored:
         self.touched = 0.0
         self.stamp: tuple[int, int] | None = None
 
+    def copied(self) -> Stored:
+        """Another one like it."""
+        other = Stored.__new__(Stored)
+        for name in self.__slots__:
+            setattr(other, name, getattr(self, name))
+        return other
+
     @property
     def weight(self) -> int:
         """Bytes that it takes in memory, about."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from router.core import glue
 from router.core.caching.asked import Asked
 from router.core.caching.conditions import part_of, unchanged
 from router.core.caching.stored import Stored
@@ -35,7 +36,7 @@ def give(client: Client, request: Request, stored: Stored, asked: Asked, now: fl
     at, end, status = 0, size, stored.status
     if asked.is_conditional:
         if unchanged(asked, status, stored.etag, stored.modified, stored.date):
-            give_unchanged(client, request, lines, b"Age: %d\r\n" % (now - stored.born) + note)
+            give_unchanged(client, request, lines, glue.numbered(b"Age: ", now - stored.born) + note)
             return True
         try:
             part = part_of(stored, asked)
@@ -54,7 +55,8 @@ def give(client: Client, request: Request, stored: Stored, asked: Asked, now: fl
     elif end - at > PIECE and request.head.method != b"HEAD":
         feed = Feed(client, request, at, end)
         feed.body = memoryview(body)
-    _write(client, request, stored, status, lines, at, end, feed, b"Age: %d\r\n" % (now - stored.born) + note)
+    note = glue.numbered(b"Age: ", now - stored.born) + note
+    _write(client, request, stored, status, lines, at, end, feed, note)
     return True
 
 
@@ -64,17 +66,17 @@ def _write(
 ) -> None:  # fmt: skip
     begin(client, request, status)
     lines = policing.answer_lines(request, lines)
-    sized = b"" if status == 204 else b"Content-Length: %d\r\n" % (end - at)
-    head = b"".join((lines, sized, more, client.tail(request)))
+    sized = b"" if status == 204 else glue.numbered(b"Content-Length: ", end - at)
     if feed is not None:
-        client.transport.write(head)
+        client.transport.write(glue.glue(lines, sized, more, client.tail(request), b""))
         client.upstream = feed
         feed.resume()
         return
+    body = b""
     if request.head.method != b"HEAD" and stored.body:
         request.sent += end - at
-        head += stored.body if end - at == stored.size else stored.body[at:end]
-    client.transport.write(head)
+        body = stored.body if end - at == stored.size else stored.body[at:end]
+    client.transport.write(glue.glue(lines, sized, more, client.tail(request), body))
     client.finish()
 
 

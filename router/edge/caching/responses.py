@@ -8,13 +8,13 @@ storable is remembered for a short while, in which its requests pass by and one 
 from __future__ import annotations
 
 import asyncio
-import copy
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from kernel.tasks import spawn, stop
+from router.core import glue
 from router.core.caching import keys
 from router.core.caching.asked import Asked, read_asked
 from router.core.caching.memory import Memory
@@ -147,7 +147,7 @@ class ResponseCache:
         metrics = self.edge.metrics
         left = stored.lifetime - (now - stored.born)
         request.kind, request.release = CACHE, stored.release
-        if not give(client, request, stored, asked, now, b"Cache-Status: shipoff; hit; ttl=%d\r\n" % left):
+        if not give(client, request, stored, asked, now, glue.numbered(b"Cache-Status: shipoff; hit; ttl=", left)):
             return False
         metrics.cache_hits += 1
         if left <= 0:
@@ -240,7 +240,7 @@ class ResponseCache:
             _ = spawn(self._keep_large(shelf, wanted.url, stored), "router.cache.write")
 
     async def _keep_large(self, shelf: Shelf, url: bytes, stored: Stored) -> None:
-        filed = copy.copy(stored)  # who reads along has the body in memory
+        filed = stored.copied()  # who reads along has the body in memory
         try:
             put = await asyncio.to_thread(shelf.put, url, filed)
         finally:
