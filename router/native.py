@@ -33,6 +33,7 @@ HOT: Final = (
     "core/trust.py",
     "core/timing.py",
     "core/waits.py",
+    "core/rules.py",
     "core/caching/asked.py",
     "core/caching/keys.py",
     "core/caching/memory.py",

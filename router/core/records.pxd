@@ -1,5 +1,7 @@
 cimport cython
 
+from router.core.rules cimport Policy
+
 
 @cython.final
 cdef class Route:
@@ -12,7 +14,7 @@ cdef class Route:
     cdef public tuple weights
     cdef public str manifest
     cdef public str location
-    cdef public object policy
+    cdef public Policy policy
     cdef public int status
     cdef public long long version
 

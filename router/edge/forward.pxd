@@ -7,6 +7,7 @@ from router.core cimport glue
 from router.core.head cimport RequestHead
 from router.core.records cimport Route
 from router.core.releases cimport Release
+from router.core.rules cimport Policy
 from router.core.request cimport Request
 from router.edge cimport policing
 from router.edge.answering cimport Answering
@@ -15,7 +16,7 @@ from router.edge.upstream cimport Upstream, take
 from router.core.waits cimport Waits
 
 
-@cython.locals(edge=Edge, endpoint=Endpoint, upstream=Upstream, release=Release)
+@cython.locals(edge=Edge, endpoint=Endpoint, upstream=Upstream, release=Release, policy=Policy)
 cpdef attempt(Answering client, Request request, Route route)
 @cython.locals(settings=Waits, out=bytes)
 cpdef send(Answering client, Request request, Upstream upstream)

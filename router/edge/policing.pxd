@@ -3,6 +3,7 @@ cimport cython
 from router.core.records cimport Route
 from router.core.releases cimport Release
 from router.core.request cimport Request
+from router.core.rules cimport Policy
 from router.core.table cimport Table
 from router.edge.answering cimport Answering
 from router.edge.context cimport Edge
@@ -11,7 +12,7 @@ from router.edge.context cimport Edge
 @cython.final
 @cython.freelist(64)
 cdef class Ruled:
-    cdef public object policy
+    cdef public Policy policy
     cdef public object lanes
     cdef public bytes extra
     cdef public str release
@@ -24,10 +25,10 @@ cdef class Ruled:
 
 
 @cython.locals(ruled=Ruled)
-cpdef bint admit(Answering client, Request request, policy) except -1
+cpdef bint admit(Answering client, Request request, Policy policy) except -1
 @cython.locals(ruled=Ruled)
 cpdef bytes answer_lines(Request request, bytes lines)
-@cython.locals(ruled=Ruled, table=Table)
+@cython.locals(ruled=Ruled, table=Table, policy=Policy)
 cpdef Release release_for(Answering client, Request request, Route route)
 @cython.locals(ruled=Ruled, edge=Edge)
 cpdef bint from_cache(Answering client, Request request, Route route, Release release) except -1
