@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from kernel.database import Database
@@ -19,8 +20,10 @@ from orchestrator.build.builder import Builder
 from orchestrator.build.fetch import Sources
 from orchestrator.consumer import Intake
 from orchestrator.deployment import Deployer
+from orchestrator.drivers.base import INSTANCE_LIMITS, Limits
 from orchestrator.drivers.local.driver import LocalDriver
 from orchestrator.drivers.local.layout import LocalConfig
+from orchestrator.endpoints import Endpoints
 from orchestrator.environments import Environments
 from orchestrator.instances import Instances
 from orchestrator.keeper import Keeper
@@ -35,6 +38,7 @@ from orchestrator.stages.building import Building
 from orchestrator.stages.deriving import Deriving
 from orchestrator.stages.releasing import Releasing
 from orchestrator.stages.switch import Switch
+from orchestrator.starter import Starter
 from proto.orchestrator.v1.orchestrator_pb2_grpc import add_OrchestratorServicer_to_server
 
 NAME = "orchestrator"
@@ -69,11 +73,12 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         sealer = Sealer(settings.env_key)
         acknowledgements = Acknowledgements(redis)
 
-        instances = Instances(database, driver, artifacts, logs)
+        instances = Instances(database, driver, artifacts, logs, ceiling(settings))
         await instances.open()
         stack.push_async_callback(instances.close)
-        drain = Drain(database, table, acknowledgements, instances, settings)
-        keeper = Keeper(database, instances, table, drain, sealer, settings.start_s)
+        drain = Drain(database, table, Endpoints(table), acknowledgements, instances, settings)
+        starter = Starter(database, instances, settings.start_s)
+        keeper = Keeper(database, instances, table, drain, sealer, starter)
         keeper.start()
         stack.push_async_callback(keeper.stop)
         patience = Patience(settings.stage_s)
@@ -108,6 +113,16 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         await door.start()
         stack.push_async_callback(door.stop)
         await stop.wait()
+
+
+def ceiling(settings: OrchestratorSettings) -> Limits:
+    """What one instance gets at most."""
+    return replace(
+        INSTANCE_LIMITS,
+        memory_bytes=settings.instance_memory,
+        processes=settings.instance_processes,
+        cpus=settings.instance_cpus,
+    )
 
 
 def local_config(settings: OrchestratorSettings) -> LocalConfig:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from kernel import ids, tasks
 from kernel.database import Database, load_queries
-from kernel.database.pool import Transaction
+from kernel.database.pool import Row, Transaction
 from kernel.errors import ShipoffError
 from kernel.events import Envelope, InstanceStateChanged
 from kernel.streams import publish
 from orchestrator.build.artifact import Artifacts
-from orchestrator.drivers.base import Driver, ExitInfo, InstanceInfo, InstanceSpec
+from orchestrator.build.running import Process
+from orchestrator.drivers.base import Driver, ExitInfo, InstanceInfo, InstanceSpec, Limits
+from orchestrator.limits import instance_limits
 from orchestrator.logs import InstanceLog, LogClient
 from orchestrator.release.release import Release
 
@@ -25,11 +29,42 @@ log = logging.getLogger(__name__)
 OnExit = Callable[[ExitInfo], None]
 
 
-class Instances:
-    """What runs here."""
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an instance ended, for its row.
 
-    def __init__(self, database: Database, driver: Driver, artifacts: Artifacts, logs: LogClient) -> None:
+    Attributes:
+        state: stopped (we wanted it) or crashed.
+        reason: as `ExitInfo.reason`, or unhealthy (it did not pass its gate).
+        last_lines: of its output; kept for a crash only.
+    """
+
+    state: str
+    reason: str
+    exit_status: int = 0
+    last_lines: tuple[str, ...] = ()
+
+
+NO_END: Final = End("", "")
+LOST: Final = End("crashed", "lost")
+STOPPED: Final = End("stopped", "stopped")
+UNHEALTHY: Final = End("crashed", "unhealthy")
+WEB_PORT: Final = 3000  # each instance has a network of its own
+
+
+class Instances:
+    """What runs here.
+
+    Args:
+        ceiling: what an instance gets at most, whatever its plan asks for.
+    """
+
+    def __init__(
+        self, database: Database, driver: Driver, artifacts: Artifacts, logs: LogClient, ceiling: Limits
+    ) -> None:
         self._database, self._driver, self._artifacts, self._logs = database, driver, artifacts, logs
+        self._ceiling = ceiling
+        self._pending: set[str] = set()
         self._exits: dict[str, asyncio.Future[ExitInfo]] = {}
         self._shippers: dict[str, InstanceLog] = {}
         self._listeners: list[OnExit] = []
@@ -38,11 +73,7 @@ class Instances:
     async def open(self) -> None:
         """Adopts what an earlier process left running, and settles the rows of what has ended meanwhile."""
         self._watcher = tasks.spawn(self._watch(), "instance exits")
-        known = {info.instance_id: info for info in await self._driver.list()}
-        for row in await self._database.fetch(SQL["open_instances"]):
-            if row["id"] not in known:
-                await self._settle(row["id"], "crashed", 0)
-        for info in known.values():
+        for info in await self._driver.list():
             self._adopt(info, *await self._log_state(info))
             if info.exit is not None:
                 await self._ended(info.exit)
@@ -65,63 +96,109 @@ class Instances:
         """What runs now, by the driver's word."""
         return [info for info in await self._driver.list() if info.exit is None]
 
-    async def start(self, release: Release) -> InstanceInfo:
+    @contextmanager
+    def pending(self, count: int) -> Iterator[list[str]]:
+        """Ids for new instances, which are the caller's affair while the block runs."""
+        instance_ids = [ids.new("ins") for _ in range(count)]
+        self._pending.update(instance_ids)
+        try:
+            yield instance_ids
+        finally:
+            self._pending.difference_update(instance_ids)
+
+    def is_pending(self, instance_id: str) -> bool:
+        """Whether somebody here is bringing it up."""
+        return instance_id in self._pending
+
+    async def start(self, release: Release, process: Process, instance_id: str) -> InstanceInfo:
         """Starts one more instance of a release; it has not passed its health check yet.
 
         Raises:
             ShipoffError: from the driver or the object store.
         """
-        instance_id = ids.new("ins")
-        await self._database.execute(SQL["add_instance"], instance_id, release.id, release.project_id)
+        await self._database.execute(SQL["add_instance"], instance_id, release.id, release.project_id, process.name)
+        try:
+            info = await self._driver.start(self._spec(release, process, instance_id))
+        except (ShipoffError, asyncio.CancelledError):
+            await asyncio.shield(self._settle(instance_id, End("crashed", "start")))
+            raise
+        self._adopt(info, 0, release.deployment_id)
+        return info
 
+    def _spec(self, release: Release, process: Process, instance_id: str) -> InstanceSpec:
         async def slug() -> Path:
             return await self._artifacts.fetch_slug(release.artifact)
 
-        spec = InstanceSpec(
+        return InstanceSpec(
             instance_id=instance_id,
             project_id=release.project_id,
             release_id=release.id,
             slug_digest=release.artifact,
             slug=slug,
-            run=release.plan.run,
+            run=process.command,
             runtime=release.plan.runtime,
             root_dir=release.plan.root_dir,
-            env={**release.plan.run_env, **release.env},
+            env={**release.plan.run_env, **release.env, "SHIPOFF_PROCESS": process.name},
+            port=WEB_PORT if process.kind == "web" else 0,
+            limits=instance_limits(release.plan.limits, self._ceiling),
         )
-        try:
-            info = await self._driver.start(spec)
-        except (ShipoffError, asyncio.CancelledError):
-            await self._settle(instance_id, "crashed", 0)
-            raise
-        self._adopt(info, 0, release.deployment_id)
-        return info
 
-    async def mark(
-        self, tx: Transaction, instance_id: str, state: str, address: str = "", exit_status: int = 0
-    ) -> None:
+    async def mark(self, tx: Transaction, instance_id: str, state: str, address: str = "", end: End = NO_END) -> None:
         """Writes an instance's state and its event; an ended instance stays ended."""
-        row = await tx.fetchrow(SQL["set_instance"], instance_id, state, address, exit_status)
+        row = await tx.fetchrow(
+            SQL["set_instance"], instance_id, state, address, end.exit_status, end.reason, list(end.last_lines)
+        )
         if row is not None:
-            event = InstanceStateChanged(instance_id, row["project_id"], row["release_id"], state, exit_status)
+            event = InstanceStateChanged(instance_id, row["project_id"], row["release_id"], state, end.exit_status)
             await publish(tx, Envelope(event, key=f"{row['project_id']}/instances"))
 
-    async def stop(self, instance_id: str, grace_s: float) -> None:
-        """SIGTERM, grace, SIGKILL; then the instance is forgotten by the driver, its last lines shipped."""
+    async def stop(self, instance_id: str, grace_s: float, why: End = STOPPED) -> None:
+        """SIGTERM, grace, SIGKILL; then the instance is forgotten by the driver, its last lines shipped.
+
+        Args:
+            grace_s: between SIGTERM and SIGKILL, seconds.
+            why: for its row, when the instance had not ended by itself.
+        """
         try:
             end = await self._driver.stop(instance_id, grace_s)
         except ShipoffError as error:
             log.info("instance %s was gone already: %s", instance_id, error)
-            await self._settle(instance_id, "stopped", 0)
+            await self._settle(instance_id, why)
             return
-        await self._settle(instance_id, "stopped", end.exit_status)
+        lines = tuple(end.last_lines) if why.state == "crashed" else ()
+        await self._settle(instance_id, replace(why, exit_status=end.exit_status, last_lines=lines))
         await self._forget(instance_id)
+
+    async def discard(self, instance_id: str) -> None:
+        """Ends an instance that was to be and is not wanted any more, if it was begun at all."""
+        if await self._database.fetchval(SQL["is_open"], instance_id):
+            await self.stop(instance_id, 0.0)
+
+    async def survey(self) -> list[Row]:
+        """Makes rows and processes agree, and returns the rows of what runs.
+
+        A row without an instance is ended, an instance without a row is stopped.
+        """
+        rows = await self._database.fetch(SQL["open_instances"])  # before the list: who is in it had its row before
+        known = {info.instance_id: info for info in await self._driver.list()}
+        for row in rows:
+            if row["id"] not in known and row["id"] not in self._pending and row["settled"]:
+                log.warning("instance %s is gone: nobody knows how it ended", row["id"])
+                await self._settle(row["id"], LOST)
+        running = {instance_id for instance_id, info in known.items() if info.exit is None}
+        for instance_id in running - {row["id"] for row in rows}:
+            if not await self._database.fetchval(SQL["is_open"], instance_id):  # not one that began a moment ago
+                log.warning("instance %s is wanted by nobody: stopped", instance_id)
+                await self.stop(instance_id, 0.0)
+        return [row for row in rows if row["id"] in running]
 
     async def connections(self, instance_id: str) -> int:
         """Connections that are established to the instance's port."""
         return await self._driver.connections(instance_id)
 
     async def prune(self) -> None:
-        """Deletes what the driver unpacked for releases that nobody serves; it can be fetched again."""
+        """Deletes what the driver unpacked for releases that nobody serves, and the rows of what ended a week ago."""
+        await self._database.execute(SQL["forget_ended"])
         kept = {row["artifact"] for row in await self._database.fetch(SQL["kept_slugs"])}
         await self._driver.prune(kept)
 
@@ -147,7 +224,8 @@ class Instances:
             future.set_result(end)
         if end.reason != "stopped":
             try:
-                await self._settle(end.instance_id, "crashed", end.exit_status)
+                crash = End("crashed", end.reason, end.exit_status, tuple(end.last_lines))
+                await self._settle(end.instance_id, crash)
             except ShipoffError as error:
                 log.warning("the end of %s is not recorded yet: %s", end.instance_id, error)
         for listener in self._listeners:
@@ -162,9 +240,9 @@ class Instances:
         self._exits.pop(instance_id, None)
         await self._driver.remove(instance_id)
 
-    async def _settle(self, instance_id: str, state: str, exit_status: int) -> None:
+    async def _settle(self, instance_id: str, end: End) -> None:
         async with self._database.transaction() as tx:
-            await self.mark(tx, instance_id, state, exit_status=exit_status)
+            await self.mark(tx, instance_id, end.state, end=end)
 
     async def _log_state(self, info: InstanceInfo) -> tuple[int, str]:
         row = await self._database.fetchrow(SQL["instance_log_state"], info.instance_id)

@@ -1,17 +1,18 @@
 """Keeps what should run running, and nothing else.
 
 Level-triggered: `current` releases (those of LIVE deployments, and of one that has flipped the routes and waits for the
-routers) each get their healthy instances and an endpoints record that names exactly these. Whatever else runs, unless a
-deployment has claimed it while it starts, is retired. The same loop serves a crash, a restart of the orchestrator and a
-restart of the whole platform.
+routers) each get the instances that their scales ask for and an endpoints record that names exactly the ready ones.
+Whatever else runs, unless a deployment has claimed it while it starts, is retired. The same loop serves a crash, a
+change of scale, a restart of the orchestrator and a restart of the whole platform.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 from kernel import tasks
@@ -20,23 +21,27 @@ from kernel.database.pool import Transaction
 from kernel.deployments import Stage
 from kernel.errors import ShipoffError
 from kernel.sealing import Sealer
+from orchestrator.build.running import WEB
+from orchestrator.convergence import Wait
 from orchestrator.drivers.base import ExitInfo, InstanceInfo
+from orchestrator.endpoints import Empty, Endpoints
 from orchestrator.failures import ProcessFailedError
 from orchestrator.instances import Instances
+from orchestrator.look import Observer, Work
 from orchestrator.release.drain import Drain
-from orchestrator.release.health import Check, wait_until_healthy
 from orchestrator.release.release import Release, from_row
+from orchestrator.replicas import Place, Replicas
 from orchestrator.routes import RouteTable
+from orchestrator.scaling import scales_of
+from orchestrator.starter import Starter
 
 SQL: Final = load_queries("orchestrator")
 log = logging.getLogger(__name__)
 
-RESTART_S: Final = (0.0, 1.0, 3.0, 10.0, 30.0, 60.0)  # before the n-th restart within ten minutes
 LOOK_EVERY_S: Final = 5.0  # a hint may be lost; the loop looks by itself too
 PRUNE_EVERY_S: Final = 60.0  # unpacked slugs of retired releases take disk until then
+FAILED_S: Final = 0.5  # after a step that failed: a fault of the platform must not be tried in a busy loop
 SETTLE_S: Final = 10.0  # what served before may take this long to serve again before we call ourselves ready without it
-STARTS: Final = 4  # releases that start at a time when the platform comes up
-WANTED: Final = 1  # instances of a release
 
 
 def _ignore(_: Stage) -> None:
@@ -53,15 +58,17 @@ class Keeper:
         table: RouteTable,
         drain: Drain,
         sealer: Sealer,
-        start_s: float,
+        starter: Starter,
     ) -> None:
         self._database, self._instances, self._table, self._drain = database, instances, table, drain
-        self._sealer, self._start_s = sealer, start_s
+        self._sealer, self._starter = sealer, starter
+        self._endpoints = Endpoints(table)
+        self._observer = Observer(database, instances)
+        self._replicas = Replicas(database, starter, self._endpoints, drain)
         self._look = asyncio.Event()
         self.settled = asyncio.Event()
         self._claimed: set[str] = set()
         self._busy: dict[str, asyncio.Task[None]] = {}
-        self._starts = asyncio.Semaphore(STARTS)
         self._task: asyncio.Task[None] | None = None
         self._pruner: asyncio.Task[None] | None = None
 
@@ -89,8 +96,10 @@ class Keeper:
             self._claimed.discard(release_id)
             self._look.set()
 
-    async def bring_up(self, release: Release, host: str, enter: Callable[[Stage], None] = _ignore) -> InstanceInfo:
-        """Starts one instance and returns it healthy and marked ready; one that fails is stopped.
+    async def ensure(self, release: Release, host: str, enter: Callable[[Stage], None] = _ignore) -> list[InstanceInfo]:
+        """Healthy instances of the web process of a claimed release: those that run, and as many more as are due.
+
+        How many is what the environment's scale asks for, at least one.
 
         Args:
             release: whose.
@@ -98,43 +107,21 @@ class Keeper:
             enter: told when the start begins and when the health check begins.
 
         Raises:
-            ProcessFailedError: the app ended, did not listen, or did not pass its health check.
+            ProcessFailedError: an app ended, did not listen, or did not pass its health check; what had been started
+                beside it is stopped.
             ShipoffError: the driver's, or the database is away.
         """
-        enter(Stage.START)
-        info = await self._instances.start(release)
-        enter(Stage.HEALTH)
-        try:
-            await self._gate(release, info, host)
-            async with self._database.transaction() as tx:
-                await self._instances.mark(tx, info.instance_id, "ready", info.address)
-        except BaseException:  # also when cancelled: a newer deployment took over
-            await asyncio.shield(self._instances.stop(info.instance_id, 0.0))
-            raise
-        return info
-
-    async def ensure(self, release: Release, host: str, enter: Callable[[Stage], None] = _ignore) -> list[InstanceInfo]:
-        """Healthy instances of a claimed release: those that run already, and as many more as it should have.
-
-        Raises:
-            ProcessFailedError: an app ended, did not listen, or did not pass its health check.
-            ShipoffError: the driver's, or the database is away.
-        """
+        web = next(process for process in release.plan.processes if process.name == WEB)
+        rows = await self._database.fetch(SQL["scales_of"], release.project_id, release.environment)
         healthy = await self._healthy(release)
-        while len(healthy) < WANTED:
-            healthy.append(await self.bring_up(release, host, enter))
+        missing = max(1, scales_of(rows, release.plan)[WEB].desired) - len(healthy)
+        if missing > 0:
+            healthy += await self._starter.bring_up(release, web, host, missing, enter)
         return healthy
 
-    async def _gate(self, release: Release, info: InstanceInfo, host: str) -> None:
-        check = Check(release.plan.health.path, host, release.health_strict)
-        exited = self._instances.exited(info.instance_id)
-        try:
-            await wait_until_healthy(info.address, check, exited, self._start_s)
-        except ShipoffError as error:
-            if exited.done():
-                end = exited.result()
-                raise ProcessFailedError(error, end.exit_status, end.last_lines) from error
-            raise ProcessFailedError(error, 0, await self._instances.last_lines(info.instance_id)) from error
+    async def _healthy(self, release: Release) -> list[InstanceInfo]:
+        ready = {row["id"] for row in await self._database.fetch(SQL["ready_endpoints"], release.id)}
+        return [info for info in await self._instances.running() if info.instance_id in ready]
 
     async def put_endpoints(self, tx: Transaction, release_id: str, infos: list[InstanceInfo]) -> int:
         """Writes the endpoints record of a release."""
@@ -147,8 +134,9 @@ class Keeper:
     async def _run(self) -> None:
         while True:
             self._look.clear()
+            again_s = LOOK_EVERY_S
             try:
-                await self._look_once()
+                again_s = await self._look_once()
                 if not self.settled.is_set():
                     await self._settle()
             except ShipoffError as error:
@@ -156,7 +144,7 @@ class Keeper:
             except Exception:  # this loop is what brings apps back: it never ends
                 log.exception("the keeper could not look")
             try:
-                await asyncio.wait_for(self._look.wait(), LOOK_EVERY_S)
+                await asyncio.wait_for(self._look.wait(), again_s)
             except TimeoutError:
                 continue
 
@@ -173,62 +161,44 @@ class Keeper:
             except (ShipoffError, OSError) as error:
                 log.warning("retired slugs stay for now: %s", error)
 
-    async def _look_once(self) -> None:
-        current = {row["id"]: row for row in await self._database.fetch(SQL["current_releases"])}
-        running: dict[str, list[InstanceInfo]] = {}
-        for info in await self._instances.running():
-            running.setdefault(info.release_id, []).append(info)
-        for release_id, row in current.items():
-            if row["kind"] == "dynamic" and not row["warm"] and release_id not in self._claimed:
-                self._begin(release_id, self._keep(from_row(row, self._sealer), row["host"]))
-        for release_id, infos in running.items():
-            if release_id not in current and release_id not in self._claimed:
-                self._begin(release_id, self._drain.retire(release_id, [info.instance_id for info in infos]))
+    async def _look_once(self) -> float:
+        """Looks, and begins what is to be done; returns in how many seconds to look again at the latest."""
+        found = await self._observer.look()
+        for release_id, empty in found.stale:
+            if release_id not in self._claimed:
+                await self._publish(release_id, empty)  # at once: no router should go on trying a dead instance
+        for work in found.works:
+            if work.row["id"] not in self._claimed and not isinstance(work.step, Wait):
+                self._begin(f"{work.row['id']}/{work.process.name}", partial(self._carry_out, work))
+        for release_id, instance_ids in found.strays.items():
+            if release_id not in self._claimed:
+                self._begin(release_id, partial(self._drain.retire, release_id, instance_ids))
+        for release_id, instance_ids in found.idle.items():
+            self._begin(release_id, partial(self._drain.take_out, release_id, instance_ids, "running"))
+        waits = [work.step.seconds for work in found.works if isinstance(work.step, Wait)]
+        return max(0.0, min([LOOK_EVERY_S, *waits]))
 
-    def _begin(self, release_id: str, work: Any) -> None:
-        if release_id in self._busy:
-            work.close()  # what is under way looks again when it is done
-            return
-        task = self._busy[release_id] = tasks.spawn(self._guarded(work), f"keeps {release_id}")
-        task.add_done_callback(lambda _: self._busy.pop(release_id, None))
+    async def _publish(self, release_id: str, empty: Empty) -> None:
+        async with self._database.transaction() as tx:
+            await self._endpoints.publish(tx, release_id, empty)
 
-    async def _guarded(self, work: Any) -> None:
-        try:
-            await work
-        except (ShipoffError, ProcessFailedError) as error:
-            log.warning("the keeper will look again: %s", error)
+    async def _carry_out(self, work: Work) -> None:
+        release = from_row(work.row, self._sealer)
+        await self._replicas.carry_out(Place(release, work.process, work.row["host"], work.empty), work.step)
 
-    async def _keep(self, release: Release, host: str) -> None:
-        """Makes the ready instances and the endpoints record of one current release what they should be."""
-        healthy = await self._healthy(release)
-        if len(healthy) >= WANTED and await self._named(release.id) == {info.instance_id for info in healthy}:
-            return
-        await self._publish(release, healthy)  # at once: no router should go on trying a dead instance
-        crashes = int(await self._database.fetchval(SQL["recent_crashes"], release.id))
-        if crashes:
-            await asyncio.sleep(RESTART_S[min(crashes, len(RESTART_S)) - 1])
-        async with self._starts:
-            while len(healthy) < WANTED:
-                healthy.append(await self.bring_up(release, host))
-        await self._publish(release, healthy)
+    def _begin(self, key: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if key in self._busy:
+            return  # what is under way has a look taken when it is done
+        task = self._busy[key] = tasks.spawn(self._guarded(work), f"keeps {key}")
+        task.add_done_callback(lambda _: self._done(key))
+
+    def _done(self, key: str) -> None:
+        self._busy.pop(key, None)
         self._look.set()
 
-    async def _healthy(self, release: Release) -> list[InstanceInfo]:
-        ready = {row["id"] for row in await self._database.fetch(SQL["ready_instances"], release.id)}
-        ours = [info for info in await self._instances.running() if info.release_id == release.id]
-        for info in ours:
-            if info.instance_id not in ready:  # begun by a process that was killed before the gate was passed
-                await self._instances.stop(info.instance_id, 0.0)
-        return [info for info in ours if info.instance_id in ready]
-
-    async def _named(self, release_id: str) -> set[str]:
-        record = await self._database.fetchval(SQL["get_endpoints"], release_id)
-        return {endpoint["instance"] for endpoint in record["endpoints"]} if record else set()
-
-    async def _publish(self, release: Release, healthy: list[InstanceInfo]) -> None:
-        if await self._named(release.id) == {info.instance_id for info in healthy}:
-            return
-        async with self._database.transaction() as tx:
-            # Only while it is current: a release that was replaced meanwhile must not come back into the table.
-            if await tx.fetchval(SQL["is_current"], release.id):
-                await self.put_endpoints(tx, release.id, healthy)
+    async def _guarded(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            await work()
+        except (ShipoffError, ProcessFailedError) as error:
+            log.warning("the keeper will look again: %s", error)
+            await asyncio.sleep(FAILED_S)

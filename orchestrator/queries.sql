@@ -76,11 +76,11 @@ select * from releases where id = $1 and project_id = $2 and retired_at is null
 select * from releases where id = $1
 
 -- name: add_instance
-insert into instances (id, release_id, project_id, state) values ($1, $2, $3, 'starting')
+insert into instances (id, release_id, project_id, process, state) values ($1, $2, $3, $4, 'starting')
 
 -- name: set_instance
 update instances
-set state = $2, address = coalesce(nullif($3, ''), address), exit_status = $4,
+set state = $2, address = coalesce(nullif($3, ''), address), exit_status = $4, reason = $5, last_lines = $6,
     ended_at = case when $2 in ('stopped', 'crashed') then now() end
 where id = $1 and state not in ('stopped', 'crashed')
 returning *
@@ -89,16 +89,28 @@ returning *
 select i.log_offset, r.deployment_id from instances i join releases r on r.id = i.release_id where i.id = $1
 
 -- name: open_instances
-select * from instances where state in ('starting', 'ready', 'draining') order by started_at
+select *, state <> 'starting' or started_at < now() - interval '2 minutes' as settled
+from instances where state in ('starting', 'ready', 'draining') order by started_at
 
--- name: ready_instances
-select id from instances where release_id = $1 and state = 'ready'
+-- name: is_open
+select true from instances where id = $1 and state in ('starting', 'ready', 'draining')
+
+-- name: ready_endpoints
+select id, address from instances where release_id = $1 and process = 'web' and state = 'ready' order by started_at
+
+-- name: lock_endpoints
+select pg_advisory_xact_lock(hashtextextended($1, 4))
 
 -- name: instances_of_project
 select * from instances where ($1 = '' or project_id = $1) and state <> 'stopped' order by started_at desc limit 200
 
--- name: recent_crashes
-select count(*) from instances where release_id = $1 and state = 'crashed' and ended_at > now() - interval '10 minutes'
+-- name: crashes_in_a_row
+select * from crashes_in_a_row
+
+-- name: forget_ended
+delete from instances i
+where i.state in ('stopped', 'crashed') and i.ended_at < now() - interval '7 days'
+  and not exists (select from cron_runs r where r.instance_id = i.id)
 
 -- name: set_log_offset
 update instances set log_offset = $2 where id = $1
@@ -158,6 +170,22 @@ delete from leases where project_id = $1 and environment = $2 and token = $3
 
 -- name: fence_lease
 select token from leases where project_id = $1 and environment = $2 and token = $3 for share
+
+-- name: all_scales
+select * from scales
+
+-- name: all_restarts
+select * from restarts
+
+-- name: ask_restart
+insert into restarts (project_id, environment, asked_by) values ($1, $2, $3)
+on conflict (project_id, environment) do update set asked_by = $3, asked_at = now()
+
+-- name: releases_in_the_making
+select release_id from deployments where state = 'PROVISIONING' and not flipped and release_id is not null
+
+-- name: database_time
+select now()
 
 -- name: scales_of
 select * from scales where project_id = $1 and environment = $2

@@ -7,12 +7,12 @@ starts with as many as the release before it had.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from kernel.database import load_queries
-from kernel.database.pool import Transaction
+from kernel.database.pool import Row, Transaction
 from kernel.errors import define
 from orchestrator.build.plan import BuildPlan
 from orchestrator.build.running import WEB
@@ -43,7 +43,7 @@ class Scale:
         return self.most > 0
 
 
-def scales_of(rows: list[Mapping[str, Any]], plan: BuildPlan) -> dict[str, Scale]:
+def scales_of(rows: Iterable[Row | Mapping[str, Any]], plan: BuildPlan) -> dict[str, Scale]:
     """The scale of every process of a plan, the web process first.
 
     Args:
@@ -60,7 +60,7 @@ def _own(plan: BuildPlan, process: str) -> tuple[int, int]:
     return next((one.instances, one.instances) for one in plan.workers if one.name == process)
 
 
-def _scale(row: Mapping[str, Any] | None, least: int, most: int) -> Scale:
+def _scale(row: Row | Mapping[str, Any] | None, least: int, most: int) -> Scale:
     if row is None:
         return Scale(least, most, max(least, min(1, most)))
     if row["most"] is not None:

@@ -28,6 +28,9 @@ class OrchestratorSettings(Settings):
         warm_s: a release that was replaced keeps its instances for this long, so that going back to it is one flip; it
             costs their memory, so it is about as long as it takes to see that a deploy was a mistake.
         grace_s: between SIGTERM and SIGKILL; Kubernetes' default is 30 s, but the drain came before.
+        instance_memory: bytes that an instance gets at most, whatever its plan asks for.
+        instance_cpus: processors that an instance gets at most, 0 for no limit.
+        instance_processes: processes and threads that an instance gets at most.
         routers_s: every router must serve a new table within this; a dead one leaves after 10 s (its key's TTL).
         stage_s: how long a stage is tried again while a part of the platform is away.
         https_proxy: the proxy through which this machine itself gets out; tenants' traffic goes through it too.
@@ -54,6 +57,9 @@ class OrchestratorSettings(Settings):
     drain_s: float = Field(default=30.0, ge=0)
     warm_s: float = Field(default=300.0, ge=0)
     grace_s: float = Field(default=10.0, ge=0)
+    instance_memory: int = Field(default=4 << 30, ge=16 << 20)
+    instance_cpus: float = Field(default=0.0, ge=0)
+    instance_processes: int = Field(default=2048, ge=16)
     routers_s: float = Field(default=30.0, gt=0)
     stage_s: float = Field(default=120.0, gt=0)
     https_proxy: str = ""

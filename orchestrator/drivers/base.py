@@ -108,6 +108,7 @@ class InstanceSpec:
         slug: gives the local path of the slug's file; called only when it is not unpacked yet. The driver deletes the
             file when it has unpacked it.
         run: shell command; it listens on 127.0.0.1 or any address at `port`, which it also finds in $PORT.
+        port: 0 for a process that nobody dials; it has no $PORT and no address.
         root_dir: where the command runs, relative to the slug's root.
         env: the release's variables.
     """
@@ -151,7 +152,7 @@ class InstanceInfo:
     """An instance that the driver knows: running, or ended and not yet removed.
 
     Attributes:
-        address: where the router dials it, e.g. `dial:/run/…/d.sock`.
+        address: where the router dials it, e.g. `dial:/run/…/d.sock`; "" without a port.
         pid: of the process that keeps it, 0 when it has ended.
         exit: how it ended, None while it runs.
     """

@@ -31,19 +31,18 @@ alter table instances
     -- the end of its output, for one that ended by itself
     add column last_lines jsonb not null default '[]';
 create index instances_ended on instances (ended_at) where state in ('stopped', 'crashed');
-create index instances_crashed on instances (release_id, process, ended_at) where state = 'crashed';
+create index instances_crashed on instances (ended_at) where state = 'crashed';
+create index instances_of_process on instances (release_id, process);
 
 -- Crashes in a row: those since an instance of the process was up for a minute, within ten minutes.
 create view crashes_in_a_row as
 select c.release_id, c.process, count(*) as crashes, max(c.ended_at) as last_at
 from instances c
-where c.state = 'crashed' and c.ended_at > greatest(
-    now() - interval '10 minutes',
-    (
-        select max(s.started_at) + interval '1 minute' from instances s
-        where s.release_id = c.release_id and s.process = c.process
-            and coalesce(s.ended_at, now()) > s.started_at + interval '1 minute'
-    )
+where c.state = 'crashed' and c.ended_at > now() - interval '10 minutes' and not exists (
+    select from instances s
+    where s.release_id = c.release_id and s.process = c.process
+        and c.ended_at <= s.started_at + interval '1 minute'
+        and coalesce(s.ended_at, now()) > s.started_at + interval '1 minute'
 )
 group by c.release_id, c.process;
 

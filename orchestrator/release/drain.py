@@ -7,8 +7,10 @@ import logging
 from typing import Final
 
 from kernel.database import Database, load_queries
+from kernel.database.pool import Transaction
 from kernel.errors import ShipoffError
 from orchestrator.acknowledgements import Acknowledgements
+from orchestrator.endpoints import Empty, Endpoints
 from orchestrator.instances import Instances
 from orchestrator.routes import RouteTable
 from orchestrator.settings import OrchestratorSettings
@@ -27,12 +29,13 @@ class Drain:
         self,
         database: Database,
         table: RouteTable,
+        endpoints: Endpoints,
         acknowledgements: Acknowledgements,
         instances: Instances,
         settings: OrchestratorSettings,
     ) -> None:
-        self._database, self._table, self._acknowledgements = database, table, acknowledgements
-        self._instances, self._settings = instances, settings
+        self._database, self._table, self._endpoints = database, table, endpoints
+        self._acknowledgements, self._instances, self._settings = acknowledgements, instances, settings
 
     async def retire(self, release_id: str, instance_ids: list[str]) -> None:
         """Ends a release's instances; may be called again after any interruption.
@@ -42,8 +45,28 @@ class Drain:
         """
         async with self._database.transaction() as tx:
             version = await self._table.delete_endpoints(tx, release_id)
-            for instance_id in instance_ids:
-                await self._instances.mark(tx, instance_id, "draining")
+            await self._mark(tx, instance_ids)
+        await self._finish(release_id, version, instance_ids)
+
+    async def take_out(self, release_id: str, instance_ids: list[str], empty: Empty) -> None:
+        """Ends some instances of a release that goes on serving; may be called again after any interruption.
+
+        Args:
+            empty: the state of the endpoints record when none is left.
+
+        Raises:
+            ShipoffError: the database is away; call again.
+        """
+        async with self._database.transaction() as tx:
+            await self._mark(tx, instance_ids)
+            version = await self._endpoints.publish(tx, release_id, empty)
+        await self._finish(release_id, version, instance_ids)
+
+    async def _mark(self, tx: Transaction, instance_ids: list[str]) -> None:
+        for instance_id in instance_ids:
+            await self._instances.mark(tx, instance_id, "draining")
+
+    async def _finish(self, release_id: str, version: int | None, instance_ids: list[str]) -> None:
         if version is not None:
             try:
                 await self._acknowledgements.wait(version, self._settings.routers_s)

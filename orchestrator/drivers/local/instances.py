@@ -177,13 +177,13 @@ class LocalInstances:
             cpus=limits.cpus,
         )
         launch = ground.launch(sandbox, groups)
-        env = run_environment(spec) | dict(spec.env) | {"PORT": str(spec.port)}
-        socket = ground.config.socket_of(spec.instance_id)
+        env = run_environment(spec) | dict(spec.env) | ({"PORT": str(spec.port)} if spec.port else {})
+        socket = str(ground.config.socket_of(spec.instance_id)) if spec.port else ""
         return {
             "launch": launch._asdict(),
             "orders": ground.orders(sandbox, spec.run, spec.root_dir, env, limits, spec.port, spec.instance_id),
             "dir": str(directory),
-            "socket": str(socket),
+            "socket": socket,
             "log_bytes": limits.log_bytes,
             "line_bytes": limits.line_bytes,
             "owner_pid": ground.config.owner_pid,
@@ -192,7 +192,7 @@ class LocalInstances:
                 "instance_id": spec.instance_id,
                 "project_id": spec.project_id,
                 "release_id": spec.release_id,
-                "address": f"dial:{socket}",
+                "address": f"dial:{socket}" if socket else "",
                 "started_at_ms": time.time_ns() // 1_000_000,
                 "slug": str(lower),
                 "port": spec.port,

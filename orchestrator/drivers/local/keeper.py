@@ -2,8 +2,8 @@
 
 It outlives the orchestrator that started it (the running app must) and dies with the platform's owner. It
 
-- listens on the instance's dial socket and gives the listening descriptor to the agent, so that no directory of the
-  platform is visible inside;
+- listens on the instance's dial socket, if it has a port, and gives the listening descriptor to the agent, so that no
+  directory of the platform is visible inside;
 - writes what the app says into the instance's bounded log;
 - on SIGTERM reads `stop.json` ({"grace_s"}), asks the agent to terminate the app, and kills everything after the grace;
 - at the end writes `exit.json` atomically, removes the socket and the control groups.
@@ -65,7 +65,8 @@ class Keeper:
         for descriptor in (outs["stdout"][1], outs["stderr"][1], info_write):
             os.close(descriptor)
         theirs.close()
-        listener.close()
+        if listener is not None:
+            listener.close()
         for name, (read, _) in outs.items():
             os.set_blocking(read, False)
             self.selector.register(read, selectors.EVENT_READ, name)
@@ -84,7 +85,7 @@ class Keeper:
         return self._until_started()
 
     def _become_sandbox(
-        self, outs: dict[str, tuple[int, int]], control: socket.socket, listener: socket.socket, info: int
+        self, outs: dict[str, tuple[int, int]], control: socket.socket, listener: socket.socket | None, info: int
     ) -> None:
         try:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -93,11 +94,14 @@ class Keeper:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
-            become(Launch(**self.spec["launch"]), control=control.fileno(), listener=listener.fileno(), info=info)
+            dials = None if listener is None else listener.fileno()
+            become(Launch(**self.spec["launch"]), control=control.fileno(), listener=dials, info=info)
         finally:
             os._exit(125)
 
-    def _listen(self) -> socket.socket:
+    def _listen(self) -> socket.socket | None:
+        if not self.spec["socket"]:
+            return None
         path = Path(self.spec["socket"])
         path.unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX)
@@ -244,7 +248,8 @@ class Keeper:
                     Path(group).parent.rmdir()
         status = self._status(os.waitstatus_to_exitcode(raw))
         self._write_exit(status, out_of_memory)
-        Path(self.spec["socket"]).unlink(missing_ok=True)
+        if self.spec["socket"]:
+            Path(self.spec["socket"]).unlink(missing_ok=True)
         # What overlayfs worked in has mode 0: without root, `rm -r` of the platform's directory would fail on it.
         with contextlib.suppress(OSError):
             (self.dir / "work/work").rmdir()

@@ -1,0 +1,68 @@
+"""Carries out the steps that bring a process to as many instances as are wanted, without a request cut short."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from kernel.database import Database
+from orchestrator.build.running import Process
+from orchestrator.convergence import Replace, Start, Step, Stop
+from orchestrator.endpoints import Empty, Endpoints
+from orchestrator.release.drain import Drain
+from orchestrator.release.release import Release
+from orchestrator.starter import Starter
+
+AT_ONCE: Final = 4  # starts at a time on this machine: a start is mostly CPU
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A process of a current release.
+
+    Attributes:
+        host: where it is served, for the health check.
+        empty: the state of the endpoints record when none of its instances is ready.
+    """
+
+    release: Release
+    process: Process
+    host: str
+    empty: Empty
+
+
+class Replicas:
+    """Starts first, publishes, and only then takes away."""
+
+    def __init__(self, database: Database, starter: Starter, endpoints: Endpoints, drain: Drain) -> None:
+        self._database, self._starter, self._endpoints, self._drain = database, starter, endpoints, drain
+        self._starts = asyncio.Semaphore(AT_ONCE)
+
+    async def carry_out(self, place: Place, step: Step) -> None:
+        """Does one step.
+
+        Raises:
+            ProcessFailedError: an instance did not come up; the others of the step did, and serve.
+            ShipoffError: the driver's, or the database is away.
+        """
+        match step:
+            case Start(count):
+                await self._start(place, count)
+            case Replace(instance_id):
+                await self._start(place, 1)
+                await self._drain.take_out(place.release.id, [instance_id], place.empty)
+            case Stop(instance_ids):
+                await self._drain.take_out(place.release.id, list(instance_ids), place.empty)
+
+    async def _start(self, place: Place, count: int) -> None:
+        ends = await asyncio.gather(*(self._add(place) for _ in range(count)), return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+
+    async def _add(self, place: Place) -> None:
+        async with self._starts:
+            await self._starter.bring_up(place.release, place.process, place.host)
+        async with self._database.transaction() as tx:
+            await self._endpoints.publish(tx, place.release.id, place.empty)
