@@ -97,7 +97,7 @@ async def test_a_crash_keeps_its_status_and_last_lines_and_a_loop_is_told(shop: 
     release = await shop.release(plan(run), FILES, {"FAIL": "1"})
 
     async def loops() -> bool:
-        return await shop.database.fetchval("select crashes from crashes_in_a_row") == 3
+        return bool(await shop.database.fetchval("select crashes from crashes_in_a_row") == 3)
 
     await until(loops)
     crashes = await shop.rows(release, "crashed")
@@ -194,7 +194,7 @@ async def test_no_instance_is_orphaned_and_no_row_is(shop: Shop) -> None:
     async def agree() -> bool:
         rows = {row["id"]: row["state"] for row in await shop.rows(release)}
         running = {info.instance_id for info in await shop.instances.running()}
-        return rows.get(ghost) == "crashed" and running == {kept}
+        return (rows.get(ghost), running) == ("crashed", {kept})
 
     await until(agree)
 
@@ -228,6 +228,6 @@ async def test_what_a_killed_orchestrator_had_begun_is_ended(state: str, shop: S
 
     async def ended() -> bool:
         rows = {row["id"]: row["state"] for row in await shop.rows(release)}
-        return rows[begun] == "stopped" and rows[kept] == "ready"
+        return (rows[begun], rows[kept]) == ("stopped", "ready")
 
     await until(ended)
