@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from kernel.database.pool import Row
-from kernel.deployments import Stage
+from kernel.deployments import Kind, Stage
 from kernel.errors import ShipoffError
 from orchestrator.logs import BuildLog
 from orchestrator.moves import Note
@@ -30,7 +30,7 @@ class Attempt:
         self.id: str = row["id"]
         self.project_id: str = row["project_id"]
         self.environment: str = row["environment"]
-        self.stage = Stage.FETCH
+        self.stage = Stage.FETCH if row["kind"] == Kind.BUILD else Stage.RELEASE
         self.timings_ms: dict[str, int] = {}
         self._since = time.monotonic()
 

@@ -70,7 +70,30 @@ insert into releases (id, deployment_id, project_id, environment, kind, artifact
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 
 -- name: kept_release
-select * from releases where id = $1 and project_id = $2 and retired_at is null
+select r.* from releases r
+where r.id = $1 and r.project_id = $2 and r.retired_at is null
+  and exists (select from deployments d where d.release_id = r.id and d.state in ('LIVE', 'INACTIVE'))
+
+-- name: list_releases
+-- Those that have served, newest first; $3 is one of them, or what a deployment brought live, or '' for all.
+select r.id, r.deployment_id, r.project_id, r.environment, r.kind, r.created_at,
+       bool_or(d.state = 'LIVE') as live, bool_or(d.state = 'INACTIVE' and coalesce(d.warm_until > now(), false)) as warm
+from releases r join deployments d on d.release_id = r.id and d.state in ('LIVE', 'INACTIVE')
+where r.project_id = $1 and r.retired_at is null and ($2 = '' or r.environment = $2)
+  and ($3 = '' or r.id = $3 or exists (select from deployments n where n.id = $3 and n.release_id = r.id))
+group by r.id
+order by r.id desc limit 100
+
+-- name: release_before
+-- The release that served in an environment before that which serves now.
+select d.release_id from deployments d join releases r on r.id = d.release_id
+where d.project_id = $1 and d.environment = $2 and d.state = 'INACTIVE' and r.retired_at is null
+  and not exists (select from deployments l where l.state = 'LIVE' and l.release_id = d.release_id
+                  and l.project_id = $1 and l.environment = $2)
+order by d.updated_at desc limit 1
+
+-- name: live_release
+select release_id from deployments where project_id = $1 and environment = $2 and state = 'LIVE'
 
 -- name: get_release
 select * from releases where id = $1

@@ -6,10 +6,14 @@ from typing import Any, Final
 
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row
+from kernel.errors import define
 from orchestrator.routes import current
 from proto.orchestrator.v1 import orchestrator_pb2 as pb
 from proto.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorServicer
 
+RELEASE_NOT_FOUND = define(
+    "RELEASE_NOT_FOUND", source="client", status=404, hint="see what can be brought back: shipoff releases"
+)
 SQL: Final = load_queries("orchestrator")
 
 
@@ -34,6 +38,25 @@ class Door(OrchestratorServicer):
         epoch, version = await current(self._database)
         return pb.ListRoutesResponse(routes=[_route(row) for row in rows], epoch=epoch, version=version)
 
+    async def ListReleases(  # noqa: N802
+        self, request: pb.ListReleasesRequest, context: Any
+    ) -> pb.ListReleasesResponse:
+        """Releases that can be brought back, newest first, at most 100."""
+        rows = await self._database.fetch(SQL["list_releases"], request.project_id, request.environment, "")
+        return pb.ListReleasesResponse(releases=[_release(row) for row in rows])
+
+    async def FindRelease(self, request: pb.FindReleaseRequest, context: Any) -> pb.Release:  # noqa: N802
+        """The release that somebody means."""
+        wanted, project = request.wanted, request.project_id
+        if not wanted:
+            wanted = await self._database.fetchval(SQL["release_before"], project, request.environment)
+        elif "_" not in wanted:  # an id has an underscore
+            wanted = await self._database.fetchval(SQL["live_release"], project, wanted)
+        row = await self._database.fetchrow(SQL["list_releases"], project, "", wanted) if wanted else None
+        if row is None:
+            raise RELEASE_NOT_FOUND(f"no release that is kept is {request.wanted[:80] or 'the one before'!r}")
+        return _release(row)
+
 
 def _instance(row: Row) -> pb.Instance:
     return pb.Instance(
@@ -44,6 +67,19 @@ def _instance(row: Row) -> pb.Instance:
         address=row["address"],
         exit_status=row["exit_status"],
         started_at_ms=int(row["started_at"].timestamp() * 1000),
+    )
+
+
+def _release(row: Row) -> pb.Release:
+    return pb.Release(
+        id=row["id"],
+        deployment_id=row["deployment_id"],
+        project_id=row["project_id"],
+        environment=row["environment"],
+        kind=row["kind"],
+        created_at_ms=int(row["created_at"].timestamp() * 1000),
+        live=row["live"],
+        warm=row["warm"],
     )
 
 

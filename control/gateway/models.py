@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,3 +36,17 @@ class ChangeEnv(Body):
 
     set: dict[str, str] = Field(default_factory=dict)
     unset: list[str] = Field(default_factory=list, max_length=1000)
+    deploy: bool = True
+
+
+class CreateDeployment(Body):
+    """POST /v1/projects/{project}/deployments: brings a release live that is there already; a build comes by git.
+
+    `release` is rel_…, dep_… (what that brought live), an environment (what is live there), or "": for a rollback what
+    served before. A change of variables (`config`) takes none.
+    """
+
+    kind: Literal["rollback", "promote", "config"]
+    release: Short = ""
+    environment: Short = "production"
+    canary: dict[str, Any] = Field(default_factory=dict)

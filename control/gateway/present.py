@@ -40,7 +40,8 @@ def project(message: projects_pb2.Project, settings: GatewaySettings) -> Json:
 def env(message: projects_pb2.ListEnvResponse) -> Json:
     """Variables in clear: whoever may set them may read them."""
     return {
-        "env": [{"name": one.name, "value": one.value, "updated_at": _time(one.updated_at_ms)} for one in message.vars]
+        "env": [{"name": one.name, "value": one.value, "updated_at": _time(one.updated_at_ms)} for one in message.vars],
+        "deployment_id": message.deployment_id or None,
     }
 
 
@@ -56,6 +57,7 @@ def deployment(message: projects_pb2.Deployment) -> Json:
         "id": message.id,
         "project_id": message.project_id,
         "environment": message.environment,
+        "kind": message.kind,
         "state": message.state,
         "stage": message.stage or None,
         "failure": failure if message.state == State.FAILED else None,
@@ -66,6 +68,19 @@ def deployment(message: projects_pb2.Deployment) -> Json:
         "timings_ms": dict(message.timings_ms),
         "created_at": _time(message.created_at_ms),
         "updated_at": _time(message.updated_at_ms),
+    }
+
+
+def release(message: orchestrator_pb2.Release) -> Json:
+    """A release that can be brought back."""
+    return {
+        "id": message.id,
+        "deployment_id": message.deployment_id,
+        "environment": message.environment,
+        "kind": message.kind,
+        "live": message.live,
+        "warm": message.warm,
+        "created_at": _time(message.created_at_ms),
     }
 
 

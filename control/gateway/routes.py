@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from control.gateway.call import Call, Handler
-from control.gateway.views import account, deployments, env, instances, logs, pages, projects, requests
+from control.gateway.views import account, deployments, env, instances, logs, pages, projects, releases, requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,10 @@ ROUTES: Final = (
     Route("GET", PROJECT + "/env", env.show),
     Route("PUT", PROJECT + "/env", env.change),
     Route("GET", PROJECT + "/deployments", deployments.index),
+    Route("POST", PROJECT + "/deployments", deployments.create),
     Route("GET", PROJECT + "/deployments/{id}", deployments.show),
     Route("GET", PROJECT + "/deployments/{id}/events", deployments.events, streams=True),
+    Route("GET", PROJECT + "/releases", releases.index),
     Route("GET", PROJECT + "/instances", instances.index),
     Route("GET", PROJECT + "/logs", logs.show, streams=True),
     Route("GET", PROJECT + "/requests", requests.index),

@@ -36,10 +36,10 @@ def project_to(project: Project) -> pb.Project:
     )
 
 
-def env_to(variables: list[EnvVar]) -> pb.ListEnvResponse:
-    """Variables as a message, in clear."""
+def env_to(variables: list[EnvVar], deployment_id: str = "") -> pb.ListEnvResponse:
+    """Variables as a message, in clear, with the deployment that their change made."""
     listed = [pb.EnvVar(name=one.name, value=one.value, updated_at_ms=_ms(one.updated_at)) for one in variables]
-    return pb.ListEnvResponse(vars=listed)
+    return pb.ListEnvResponse(vars=listed, deployment_id=deployment_id)
 
 
 def deployment_to(deployment: Deployment) -> pb.Deployment:
@@ -61,6 +61,7 @@ def deployment_to(deployment: Deployment) -> pb.Deployment:
         updated_at_ms=_ms(deployment.updated_at),
         timings_ms=deployment.timings_ms,
         release_id=deployment.release_id,
+        kind=deployment.kind,
     )
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from control.projects import convert
 from control.projects.catalog.service import Catalog, add
-from control.projects.deployments.service import Deployments
+from control.projects.deployments.service import PRODUCTION, Deployments, Request, live_in
+from control.projects.deployments.service import add as add_deployment
 from control.projects.env.service import Env
+from kernel import ids
 from kernel.database import Database
 from kernel.sealing import Sealer
 from proto.projects.v1 import projects_pb2 as pb
@@ -41,10 +43,17 @@ class ProjectsServer(ProjectsServicer):
         return pb.ListProjectsResponse(projects=[convert.project_to(project) for project in found])
 
     async def SetEnv(self, request: pb.SetEnvRequest, context: Any) -> pb.ListEnvResponse:
-        """All changes or none."""
+        """All changes or none, and with them, when asked for, the deployment that brings them live."""
+        deployment_id = ""
         async with self._database.transaction() as tx:
             changed = await self._env.change(tx, request.project_id, request.set, request.unset)
-        return convert.env_to(changed)
+            if request.deploy and await live_in(tx, request.project_id, PRODUCTION):
+                deployment_id = ids.new("dep")
+                wanted = Request(
+                    deployment_id, request.project_id, PRODUCTION, actor_id=request.actor_id, kind="config"
+                )
+                await add_deployment(tx, wanted)
+        return convert.env_to(changed, deployment_id)
 
     async def ListEnv(self, request: pb.ListEnvRequest, context: Any) -> pb.ListEnvResponse:
         """In clear."""

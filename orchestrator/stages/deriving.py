@@ -13,7 +13,7 @@ from typing import Final
 from kernel import ids
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row
-from kernel.deployments import Kind, Stage
+from kernel.deployments import Kind
 from kernel.errors import define
 from kernel.sealing import Sealer
 from orchestrator.attempt import Attempt
@@ -46,7 +46,6 @@ class Deriving:
             ShipoffError: RELEASE_NOT_KEPT, NOTHING_LIVE, SEAL_BROKEN, or the platform's fault.
             OvertakenError: somebody ended the deployment.
         """
-        attempt.enter(Stage.RELEASE)
         kind = Kind(attempt.row["kind"])
         spec = await self._releasing.spec(attempt)
         if kind is Kind.CONFIG:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from stack.cli.client import commands, deploy, env
+from stack.cli.client import commands, deploy, env, releases
 
 
 def register(app: typer.Typer) -> None:
-    """Adds login, projects, link, deploy, deployments, logs, open and env."""
+    """Adds login, projects, link, deploy, deployments, releases, rollback, promote, logs, open and env."""
     app.command("login")(commands.login)
     projects = typer.Typer(no_args_is_help=True, help="Your projects.")
     projects.command("create")(commands.create_project)
@@ -17,6 +17,9 @@ def register(app: typer.Typer) -> None:
     app.command("link")(commands.link_folder)
     app.command("deploy")(deploy.deploy)
     app.command("deployments")(commands.deployments)
+    app.command("releases")(releases.list_releases)
+    app.command("rollback")(releases.rollback)
+    app.command("promote")(releases.promote)
     app.command("logs")(commands.logs)
     app.command("open")(commands.open_project)
     variables = typer.Typer(no_args_is_help=True, help="A project's env vars.")

@@ -18,6 +18,7 @@ from tests.e2e.world import EXAMPLES, SHIPOFF, Platform, Repository, processes_u
 TUNING = {
     "SHIPOFF_ORCHESTRATOR_START_S": "12",
     "SHIPOFF_ORCHESTRATOR_DRAIN_S": "10",
+    "SHIPOFF_ORCHESTRATOR_WARM_S": "30",
     "SHIPOFF_GATEWAY_PUSH_BYTES": str(10 << 20),
 }
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import Final
 
+import orjson
 from aiohttp import web
 
 from control.gateway import body, present
 from control.gateway.call import Call
 from control.gateway.live.watch import watch
+from control.gateway.models import CreateDeployment
 from control.gateway.problems import REQUEST_INVALID
+from kernel import ids
+from proto.orchestrator.v1 import orchestrator_pb2
 from proto.projects.v1 import projects_pb2
 
 LIMIT: Final = 100
@@ -26,6 +30,25 @@ async def index(call: Call) -> web.Response:
     found = (await call.parts.clients.projects.ListDeployments(request)).deployments
     further = found[-1].id if len(found) == limit else None
     return body.answer({"deployments": [present.deployment(one) for one in found], "next_before": further})
+
+
+async def create(call: Call) -> web.Response:
+    """POST /v1/projects/{project}/deployments: a rollback, a promotion, or what is live with the variables of now."""
+    project = await call.project()
+    wanted = await body.read(call.request, CreateDeployment)
+    if wanted.kind == "promote" and not wanted.release:
+        raise REQUEST_INVALID("a promotion names its release", hint="a release, a deployment, or an environment")
+    release_id = "" if wanted.kind == "config" else await _release(call, project.id, wanted)
+    request = projects_pb2.CreateDeploymentRequest(
+        deployment_id=ids.new("dep"),
+        project_id=project.id,
+        environment=wanted.environment,
+        actor_id=call.account.id,
+        kind=wanted.kind,
+        release_id=release_id,
+        canary=orjson.dumps(wanted.canary).decode() if wanted.canary else "",
+    )
+    return body.answer(present.deployment(await call.parts.clients.projects.CreateDeployment(request)), status=201)
 
 
 async def show(call: Call) -> web.Response:
@@ -49,6 +72,14 @@ async def _deployment(call: Call) -> projects_pb2.Deployment:
     project = await call.project()
     request = projects_pb2.GetDeploymentRequest(deployment_id=call.request.match_info["id"], project_id=project.id)
     return await call.parts.clients.projects.GetDeployment(request)
+
+
+async def _release(call: Call, project_id: str, wanted: CreateDeployment) -> str:
+    """Refuses what is not kept before a deployment is made of it."""
+    request = orchestrator_pb2.FindReleaseRequest(
+        project_id=project_id, environment=wanted.environment, wanted=wanted.release
+    )
+    return (await call.parts.clients.orchestrator.FindRelease(request)).id
 
 
 def number(request: web.Request, name: str, default: int, most: int) -> int:

@@ -18,10 +18,16 @@ async def show(call: Call) -> web.Response:
 
 
 async def change(call: Call) -> web.Response:
-    """PUT /v1/projects/{project}/env: it takes effect with the next deployment."""
+    """PUT /v1/projects/{project}/env: what is live gets it at once, unless `deploy` is false; nothing is built."""
     project = await call.project()
     wanted = await body.read(call.request, ChangeEnv)
-    request = projects_pb2.SetEnvRequest(project_id=project.id, set=wanted.set, unset=wanted.unset)
+    request = projects_pb2.SetEnvRequest(
+        project_id=project.id,
+        set=wanted.set,
+        unset=wanted.unset,
+        deploy=wanted.deploy,
+        actor_id=call.account.id,
+    )
     return _private(body.answer(present.env(await call.parts.clients.projects.SetEnv(request))))
 
 

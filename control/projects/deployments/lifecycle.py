@@ -10,6 +10,7 @@ import logging
 from typing import Final
 
 from control.projects.catalog.service import clear_live, set_live
+from control.projects.deployments.service import PRODUCTION
 from kernel.database import Database, load_queries
 from kernel.deployments import UNFINISHED, State, sources_of
 from kernel.errors import define
@@ -56,6 +57,8 @@ class Lifecycle:
             )
             if moved != "UPDATE 1":
                 log.info("%s does not move to %s: late, repeated or unknown", change.deployment_id, state)
+            elif change.environment != PRODUCTION:
+                return  # what a project's address shows is production
             elif state is State.LIVE:
                 await set_live(tx, change.project_id, change.deployment_id)
             elif state is State.INACTIVE:

@@ -1,11 +1,17 @@
 -- name: insert
-insert into deployments (id, project_id, environment, state, commit_id, ref, message, actor_id)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into deployments (id, project_id, environment, state, commit_id, ref, message, actor_id, kind)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (id) do nothing
 returning *;
 
 -- name: get
 select * from deployments where id = $1 and ($2 = '' or project_id = $2);
+
+-- name: of_release
+select * from deployments where project_id = $1 and release_id = $2 order by id limit 1;
+
+-- name: live
+select * from deployments where project_id = $1 and environment = $2 and state = 'LIVE' order by id desc limit 1;
 
 -- name: list
 select * from deployments

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
+
+import orjson
 
 from kernel import ids
+from kernel.deployments import Kind
 from kernel.errors import define
 
 DEPLOYMENT_INVALID = define("DEPLOYMENT_INVALID", source="client", status=422)
@@ -16,8 +19,8 @@ _REF: Final = re.compile(r"refs/[A-Za-z0-9._/-]{1,250}")
 _ENVIRONMENT: Final = re.compile(r"production|preview/.{1,200}")
 
 
-def check_request(deployment_id: str, environment: str, commit: str, ref: str) -> None:
-    """Refuses what the orchestrator could not fetch.
+def check_request(deployment_id: str, environment: str) -> None:
+    """Refuses what is no deployment of an environment.
 
     Raises:
         ShipoffError: DEPLOYMENT_INVALID.
@@ -26,10 +29,45 @@ def check_request(deployment_id: str, environment: str, commit: str, ref: str) -
         raise DEPLOYMENT_INVALID(f"{deployment_id[:80]!r} is not a deployment id")
     if not _ENVIRONMENT.fullmatch(environment):
         raise DEPLOYMENT_INVALID(f"{environment[:80]!r} is not an environment")
+
+
+def check_source(commit: str, ref: str) -> None:
+    """Refuses what the orchestrator could not fetch.
+
+    Raises:
+        ShipoffError: DEPLOYMENT_INVALID.
+    """
     if not _COMMIT.fullmatch(commit):
         raise DEPLOYMENT_INVALID(f"{commit[:80]!r} is not a full commit id")
     if not _REF.fullmatch(ref) or ".." in ref:
         raise DEPLOYMENT_INVALID(f"{ref[:80]!r} is not a full ref name")
+
+
+def kind_of(text: str) -> Kind:
+    """The kind that a request names; "" is a build.
+
+    Raises:
+        ShipoffError: DEPLOYMENT_INVALID.
+    """
+    try:
+        return Kind(text or Kind.BUILD)
+    except ValueError:
+        raise DEPLOYMENT_INVALID(f"{text[:80]!r} is no kind of deployment: {', '.join(Kind)}") from None
+
+
+def canary_of(text: str) -> dict[str, Any]:
+    """A canary's plan, as the orchestrator reads it.
+
+    Raises:
+        ShipoffError: DEPLOYMENT_INVALID when it is not one JSON object.
+    """
+    try:
+        value = orjson.loads(text or "{}")
+    except orjson.JSONDecodeError:
+        value = None
+    if not isinstance(value, dict):
+        raise DEPLOYMENT_INVALID("a canary's plan is one JSON object")
+    return value
 
 
 def first_line(message: str) -> str:

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Final
 
 from control.projects.catalog.service import lock
-from control.projects.deployments.rules import check_request, first_line
+from control.projects.deployments.rules import canary_of, check_request, check_source, first_line, kind_of
 from kernel.database import Database, load_queries
-from kernel.database.pool import Row
-from kernel.deployments import State
+from kernel.database.pool import Row, Transaction
+from kernel.deployments import Kind, State
 from kernel.errors import define
 from kernel.events import DeploymentRequested, Envelope
 from kernel.streams import publish
@@ -18,6 +18,12 @@ from kernel.telemetry import traceparent
 
 DEPLOYMENT_NOT_FOUND = define(
     "DEPLOYMENT_NOT_FOUND", source="client", status=404, hint="see the project's deployments: shipoff deployments"
+)
+RELEASE_UNKNOWN = define(
+    "RELEASE_UNKNOWN", source="client", status=404, hint="see what can be brought back: shipoff releases"
+)
+NOTHING_DEPLOYED = define(
+    "NOTHING_DEPLOYED", source="client", status=409, hint="deploy something first: shipoff deploy"
 )
 DEPLOYMENT_ID_TAKEN = define("DEPLOYMENT_ID_TAKEN", source="client", status=409, hint="use a fresh id")
 
@@ -34,10 +40,22 @@ class Request:
     deployment_id: str
     project_id: str
     environment: str
+    commit: str = ""
+    ref: str = ""
+    message: str = ""
+    actor_id: str = ""
+    kind: str = Kind.BUILD
+    release_id: str = ""
+    canary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a deployment is of; for those that build nothing, what their release was built from."""
+
     commit: str
     ref: str
     message: str
-    actor_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +79,7 @@ class Deployment:
     timings_ms: dict[str, int]
     created_at: datetime
     updated_at: datetime
+    kind: str
 
 
 class Deployments:
@@ -75,29 +94,10 @@ class Deployments:
         The same id for the same commit of the same project again is the same deployment: nothing is written.
 
         Raises:
-            ShipoffError: DEPLOYMENT_INVALID, PROJECT_NOT_FOUND, or DEPLOYMENT_ID_TAKEN for another commit or project.
+            ShipoffError: as `add`.
         """
-        environment = request.environment or PRODUCTION
-        check_request(request.deployment_id, environment, request.commit, request.ref)
         async with self._database.transaction() as tx:
-            owner = await lock(tx, request.project_id)  # events of one project leave in the order of their commits
-            row = await tx.fetchrow(
-                SQL["insert"],
-                request.deployment_id,
-                request.project_id,
-                environment,
-                State.QUEUED,
-                request.commit,
-                request.ref,
-                first_line(request.message),
-                request.actor_id,
-            )
-            if row is None:
-                return _same(request, await tx.fetchrow(SQL["get"], request.deployment_id, ""))
-            event = DeploymentRequested(request.deployment_id, request.project_id, environment, owner)
-            key = f"{request.project_id}/{environment}"
-            await publish(tx, Envelope(data=event, key=key, trace=traceparent.get()))
-        return Deployment(**row)
+            return await add(tx, request)
 
     async def get(self, deployment_id: str, project_id: str = "") -> Deployment:
         """One deployment; with a project, only if it is that project's.
@@ -122,7 +122,66 @@ class Deployments:
         return [Deployment(**row) for row in await self._database.fetch(SQL["list"], project_id, before, count)]
 
 
-def _same(request: Request, row: Row | None) -> Deployment:
-    if row is None or (row["project_id"], row["commit_id"]) != (request.project_id, request.commit):
+async def add(tx: Transaction, request: Request) -> Deployment:
+    """Writes a deployment and its event in a transaction of the caller's.
+
+    Raises:
+        ShipoffError: DEPLOYMENT_INVALID, PROJECT_NOT_FOUND, RELEASE_UNKNOWN, NOTHING_DEPLOYED, or DEPLOYMENT_ID_TAKEN
+            for another commit or project.
+    """
+    environment = request.environment or PRODUCTION
+    kind = kind_of(request.kind)
+    check_request(request.deployment_id, environment)
+    owner = await lock(tx, request.project_id)  # events of one project leave in the order of their commits
+    source = await _source(tx, request, kind, environment)
+    row = await tx.fetchrow(
+        SQL["insert"],
+        request.deployment_id,
+        request.project_id,
+        environment,
+        State.QUEUED,
+        source.commit,
+        source.ref,
+        first_line(source.message),
+        request.actor_id,
+        kind,
+    )
+    if row is None:
+        return _same(request, source, await tx.fetchrow(SQL["get"], request.deployment_id, ""))
+    event = DeploymentRequested(
+        request.deployment_id,
+        request.project_id,
+        environment,
+        owner,
+        kind,
+        request.release_id,
+        canary_of(request.canary),
+    )
+    await publish(tx, Envelope(data=event, key=f"{request.project_id}/{environment}", trace=traceparent.get()))
+    return Deployment(**row)
+
+
+async def live_in(tx: Transaction, project_id: str, environment: str) -> bool:
+    """Whether something serves in an environment, as far as was reported."""
+    return await tx.fetchrow(SQL["live"], project_id, environment) is not None
+
+
+async def _source(tx: Transaction, request: Request, kind: Kind, environment: str) -> Source:
+    if kind is Kind.BUILD:
+        check_source(request.commit, request.ref)
+        return Source(request.commit, request.ref, request.message)
+    if kind is Kind.CONFIG:
+        row = await tx.fetchrow(SQL["live"], request.project_id, environment)
+        if row is None:
+            raise NOTHING_DEPLOYED(f"nothing is live in {environment}")
+    else:
+        row = await tx.fetchrow(SQL["of_release"], request.project_id, request.release_id)
+        if row is None:
+            raise RELEASE_UNKNOWN(f"the project has no release {request.release_id[:80]!r}")
+    return Source(row["commit_id"], row["ref"], row["message"])
+
+
+def _same(request: Request, source: Source, row: Row | None) -> Deployment:
+    if row is None or (row["project_id"], row["commit_id"]) != (request.project_id, source.commit):
         raise DEPLOYMENT_ID_TAKEN(f"the id {request.deployment_id} belongs to another deployment")
     return Deployment(**row)

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(proto/orchestrator/v1/orchestrator.proto\x12\x17shipoff.orchestrator.v1\"*\n\x14ListInstancesRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\"\x8a\x01\n\x08Instance\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\x12\x12\n\nrelease_id\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x05 \x01(\t\x12\x13\n\x0b\x65xit_status\x18\x06 \x01(\x05\x12\x15\n\rstarted_at_ms\x18\x07 \x01(\x03\"M\n\x15ListInstancesResponse\x12\x34\n\tinstances\x18\x01 \x03(\x0b\x32!.shipoff.orchestrator.v1.Instance\"\'\n\x11ListRoutesRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\"q\n\x05Route\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x13\n\x0bpath_prefix\x18\x02 \x01(\t\x12\x12\n\nproject_id\x18\x03 \x01(\t\x12\x12\n\nrelease_id\x18\x04 \x01(\t\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12\x0f\n\x07version\x18\x06 \x01(\x03\"d\n\x12ListRoutesResponse\x12.\n\x06routes\x18\x01 \x03(\x0b\x32\x1e.shipoff.orchestrator.v1.Route\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x32\xe5\x01\n\x0cOrchestrator\x12n\n\rListInstances\x12-.shipoff.orchestrator.v1.ListInstancesRequest\x1a..shipoff.orchestrator.v1.ListInstancesResponse\x12\x65\n\nListRoutes\x12*.shipoff.orchestrator.v1.ListRoutesRequest\x1a+.shipoff.orchestrator.v1.ListRoutesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(proto/orchestrator/v1/orchestrator.proto\x12\x17shipoff.orchestrator.v1\"*\n\x14ListInstancesRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\"\x8a\x01\n\x08Instance\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\x12\x12\n\nrelease_id\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x05 \x01(\t\x12\x13\n\x0b\x65xit_status\x18\x06 \x01(\x05\x12\x15\n\rstarted_at_ms\x18\x07 \x01(\x03\"M\n\x15ListInstancesResponse\x12\x34\n\tinstances\x18\x01 \x03(\x0b\x32!.shipoff.orchestrator.v1.Instance\"\'\n\x11ListRoutesRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\"q\n\x05Route\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x13\n\x0bpath_prefix\x18\x02 \x01(\t\x12\x12\n\nproject_id\x18\x03 \x01(\t\x12\x12\n\nrelease_id\x18\x04 \x01(\t\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12\x0f\n\x07version\x18\x06 \x01(\x03\"d\n\x12ListRoutesResponse\x12.\n\x06routes\x18\x01 \x03(\x0b\x32\x1e.shipoff.orchestrator.v1.Route\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\">\n\x13ListReleasesRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x02 \x01(\t\"M\n\x12\x46indReleaseRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x02 \x01(\t\x12\x0e\n\x06wanted\x18\x03 \x01(\t\"\x96\x01\n\x07Release\x12\n\n\x02id\x18\x01 \x01(\t\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\x12\x12\n\nproject_id\x18\x03 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x04 \x01(\t\x12\x0c\n\x04kind\x18\x05 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x06 \x01(\x03\x12\x0c\n\x04live\x18\x07 \x01(\x08\x12\x0c\n\x04warm\x18\x08 \x01(\x08\"J\n\x14ListReleasesResponse\x12\x32\n\x08releases\x18\x01 \x03(\x0b\x32 .shipoff.orchestrator.v1.Release2\xb0\x03\n\x0cOrchestrator\x12n\n\rListInstances\x12-.shipoff.orchestrator.v1.ListInstancesRequest\x1a..shipoff.orchestrator.v1.ListInstancesResponse\x12\x65\n\nListRoutes\x12*.shipoff.orchestrator.v1.ListRoutesRequest\x1a+.shipoff.orchestrator.v1.ListRoutesResponse\x12k\n\x0cListReleases\x12,.shipoff.orchestrator.v1.ListReleasesRequest\x1a-.shipoff.orchestrator.v1.ListReleasesResponse\x12\\\n\x0b\x46indRelease\x12+.shipoff.orchestrator.v1.FindReleaseRequest\x1a .shipoff.orchestrator.v1.Releaseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +43,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROUTE']._serialized_end=487
   _globals['_LISTROUTESRESPONSE']._serialized_start=489
   _globals['_LISTROUTESRESPONSE']._serialized_end=589
-  _globals['_ORCHESTRATOR']._serialized_start=592
-  _globals['_ORCHESTRATOR']._serialized_end=821
+  _globals['_LISTRELEASESREQUEST']._serialized_start=591
+  _globals['_LISTRELEASESREQUEST']._serialized_end=653
+  _globals['_FINDRELEASEREQUEST']._serialized_start=655
+  _globals['_FINDRELEASEREQUEST']._serialized_end=732
+  _globals['_RELEASE']._serialized_start=735
+  _globals['_RELEASE']._serialized_end=885
+  _globals['_LISTRELEASESRESPONSE']._serialized_start=887
+  _globals['_LISTRELEASESRESPONSE']._serialized_end=961
+  _globals['_ORCHESTRATOR']._serialized_start=964
+  _globals['_ORCHESTRATOR']._serialized_end=1396
 # @@protoc_insertion_point(module_scope)

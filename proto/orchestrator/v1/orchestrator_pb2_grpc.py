@@ -44,6 +44,16 @@ class OrchestratorStub:
                 request_serializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ListRoutesRequest.SerializeToString,
                 response_deserializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ListRoutesResponse.FromString,
                 _registered_method=True)
+        self.ListReleases = channel.unary_unary(
+                '/shipoff.orchestrator.v1.Orchestrator/ListReleases',
+                request_serializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ListReleasesRequest.SerializeToString,
+                response_deserializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ListReleasesResponse.FromString,
+                _registered_method=True)
+        self.FindRelease = channel.unary_unary(
+                '/shipoff.orchestrator.v1.Orchestrator/FindRelease',
+                request_serializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.FindReleaseRequest.SerializeToString,
+                response_deserializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.Release.FromString,
+                _registered_method=True)
 
 
 class OrchestratorServicer:
@@ -62,6 +72,20 @@ class OrchestratorServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListReleases(self, request, context):
+        """Releases that have served and are kept, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindRelease(self, request, context):
+        """One of them; NOT_FOUND with code RELEASE_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OrchestratorServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -74,6 +98,16 @@ def add_OrchestratorServicer_to_server(servicer, server):
                     servicer.ListRoutes,
                     request_deserializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ListRoutesRequest.FromString,
                     response_serializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ListRoutesResponse.SerializeToString,
+            ),
+            'ListReleases': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListReleases,
+                    request_deserializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ListReleasesRequest.FromString,
+                    response_serializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ListReleasesResponse.SerializeToString,
+            ),
+            'FindRelease': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindRelease,
+                    request_deserializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.FindReleaseRequest.FromString,
+                    response_serializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.Release.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -130,6 +164,60 @@ class Orchestrator:
             '/shipoff.orchestrator.v1.Orchestrator/ListRoutes',
             proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ListRoutesRequest.SerializeToString,
             proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ListRoutesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReleases(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shipoff.orchestrator.v1.Orchestrator/ListReleases',
+            proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ListReleasesRequest.SerializeToString,
+            proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.ListReleasesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindRelease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shipoff.orchestrator.v1.Orchestrator/FindRelease',
+            proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.FindReleaseRequest.SerializeToString,
+            proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.Release.FromString,
             options,
             channel_credentials,
             insecure,

@@ -17,6 +17,10 @@ class OrchestratorStub:
     ListInstances: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ListInstancesRequest, _orchestrator_pb2.ListInstancesResponse]
     ListRoutes: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ListRoutesRequest, _orchestrator_pb2.ListRoutesResponse]
     """The hosts that the route table sends to this project ("" is all projects)."""
+    ListReleases: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.ListReleasesRequest, _orchestrator_pb2.ListReleasesResponse]
+    """Releases that have served and are kept, newest first."""
+    FindRelease: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.FindReleaseRequest, _orchestrator_pb2.Release]
+    """One of them; NOT_FOUND with code RELEASE_NOT_FOUND."""
 
 class OrchestratorServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -33,5 +37,21 @@ class OrchestratorServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_orchestrator_pb2.ListRoutesRequest, _abc.Awaitable[_orchestrator_pb2.ListRoutesResponse]],
     ) -> _abc.Awaitable[_orchestrator_pb2.ListRoutesResponse]:
         """The hosts that the route table sends to this project ("" is all projects)."""
+
+    @_abc_1.abstractmethod
+    def ListReleases(
+        self,
+        request: _orchestrator_pb2.ListReleasesRequest,
+        context: _aio.ServicerContext[_orchestrator_pb2.ListReleasesRequest, _abc.Awaitable[_orchestrator_pb2.ListReleasesResponse]],
+    ) -> _abc.Awaitable[_orchestrator_pb2.ListReleasesResponse]:
+        """Releases that have served and are kept, newest first."""
+
+    @_abc_1.abstractmethod
+    def FindRelease(
+        self,
+        request: _orchestrator_pb2.FindReleaseRequest,
+        context: _aio.ServicerContext[_orchestrator_pb2.FindReleaseRequest, _abc.Awaitable[_orchestrator_pb2.Release]],
+    ) -> _abc.Awaitable[_orchestrator_pb2.Release]:
+        """One of them; NOT_FOUND with code RELEASE_NOT_FOUND."""
 
 def add_OrchestratorServicer_to_server(servicer: OrchestratorServicer, server: _aio.Server) -> None: ...

@@ -270,7 +270,12 @@ class SetEnvRequest(_message.Message):
     PROJECT_ID_FIELD_NUMBER: _builtins.int
     SET_FIELD_NUMBER: _builtins.int
     UNSET_FIELD_NUMBER: _builtins.int
+    DEPLOY_FIELD_NUMBER: _builtins.int
+    ACTOR_ID_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
+    deploy: _builtins.bool
+    """Whether what is live in production gets the change at once, as a deployment of kind "config"."""
+    actor_id: _builtins.str
     @_builtins.property
     def set(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
     @_builtins.property
@@ -281,10 +286,12 @@ class SetEnvRequest(_message.Message):
         project_id: _builtins.str = ...,
         set: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         unset: _abc.Iterable[_builtins.str] | None = ...,
+        deploy: _builtins.bool = ...,
+        actor_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["project_id", b"project_id", "set", b"set", "unset", b"unset"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_id", b"actor_id", "deploy", b"deploy", "project_id", b"project_id", "set", b"set", "unset", b"unset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -314,16 +321,20 @@ class ListEnvResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     VARS_FIELD_NUMBER: _builtins.int
+    DEPLOYMENT_ID_FIELD_NUMBER: _builtins.int
+    deployment_id: _builtins.str
+    """The deployment that a change made, "" when it made none."""
     @_builtins.property
     def vars(self) -> _containers.RepeatedCompositeFieldContainer[Global___EnvVar]: ...
     def __init__(
         self,
         *,
         vars: _abc.Iterable[Global___EnvVar] | None = ...,
+        deployment_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["vars", b"vars"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment_id", b"deployment_id", "vars", b"vars"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -369,6 +380,7 @@ class Deployment(_message.Message):
     UPDATED_AT_MS_FIELD_NUMBER: _builtins.int
     TIMINGS_MS_FIELD_NUMBER: _builtins.int
     RELEASE_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     project_id: _builtins.str
     environment: _builtins.str
@@ -392,6 +404,8 @@ class Deployment(_message.Message):
     created_at_ms: _builtins.int
     updated_at_ms: _builtins.int
     release_id: _builtins.str
+    kind: _builtins.str
+    """kernel/deployments.py: build, rollback, promote, config"""
     @_builtins.property
     def timings_ms(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """stage -> duration"""
@@ -415,10 +429,11 @@ class Deployment(_message.Message):
         updated_at_ms: _builtins.int = ...,
         timings_ms: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         release_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "created_at_ms", b"created_at_ms", "environment", b"environment", "exit_status", b"exit_status", "hint", b"hint", "id", b"id", "message", b"message", "project_id", b"project_id", "reason", b"reason", "ref", b"ref", "release_id", b"release_id", "stage", b"stage", "state", b"state", "timings_ms", b"timings_ms", "updated_at_ms", b"updated_at_ms", "url", b"url"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commit", b"commit", "created_at_ms", b"created_at_ms", "environment", b"environment", "exit_status", b"exit_status", "hint", b"hint", "id", b"id", "kind", b"kind", "message", b"message", "project_id", b"project_id", "reason", b"reason", "ref", b"ref", "release_id", b"release_id", "stage", b"stage", "state", b"state", "timings_ms", b"timings_ms", "updated_at_ms", b"updated_at_ms", "url", b"url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -435,6 +450,9 @@ class CreateDeploymentRequest(_message.Message):
     REF_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     ACTOR_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    RELEASE_ID_FIELD_NUMBER: _builtins.int
+    CANARY_FIELD_NUMBER: _builtins.int
     deployment_id: _builtins.str
     """chosen by the caller, so that a retried call makes one deployment"""
     project_id: _builtins.str
@@ -445,6 +463,12 @@ class CreateDeploymentRequest(_message.Message):
     """where the commit can be fetched, e.g. refs/deployments/dep_..."""
     message: _builtins.str
     actor_id: _builtins.str
+    kind: _builtins.str
+    """"" is build; the others need no commit, ref and message"""
+    release_id: _builtins.str
+    """of a rollback or a promotion"""
+    canary: _builtins.str
+    """JSON of orchestrator/release/canary.py, "" for none"""
     def __init__(
         self,
         *,
@@ -455,10 +479,13 @@ class CreateDeploymentRequest(_message.Message):
         ref: _builtins.str = ...,
         message: _builtins.str = ...,
         actor_id: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        release_id: _builtins.str = ...,
+        canary: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_id", b"actor_id", "commit", b"commit", "deployment_id", b"deployment_id", "environment", b"environment", "message", b"message", "project_id", b"project_id", "ref", b"ref"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_id", b"actor_id", "canary", b"canary", "commit", b"commit", "deployment_id", b"deployment_id", "environment", b"environment", "kind", b"kind", "message", b"message", "project_id", b"project_id", "ref", b"ref", "release_id", b"release_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

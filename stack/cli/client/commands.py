@@ -131,9 +131,9 @@ def deployments(
         show.as_json(found)
         return
     show.table(
-        ["DEPLOYMENT", "STATE", "COMMIT", "MESSAGE", "AGE"],
+        ["DEPLOYMENT", "KIND", "STATE", "COMMIT", "MESSAGE", "AGE"],
         [
-            [one["id"], _state(one), one["commit"][:10], one["message"], show.ago(one["created_at"])]
+            [one["id"], one["kind"], _state(one), one["commit"][:10], one["message"], show.ago(one["created_at"])]
             for one in found["deployments"]
         ],
         "no deployments yet: shipoff deploy",

@@ -12,9 +12,12 @@ import typer
 from stack.cli.client import link, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import Exit, Failure, reported
+from stack.cli.client.releases import follow
 
 Project = Annotated[str | None, typer.Option("--project", "-p", help="Default: what this folder is linked to.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, values in clear.")]
+
+Deploy = Annotated[bool, typer.Option(help="Bring it live at once, without a build.")]
 
 
 @reported
@@ -39,26 +42,37 @@ def set_env(
     ] = None,
     project: Project = None,
     file: Annotated[Path | None, typer.Option("--file", "-f", help="A .env file with NAME=VALUE lines.")] = None,
+    deploy: Deploy = True,
 ) -> None:
-    """Sets variables; they take effect with the next deployment."""
+    """Sets variables; what is live gets them at once, as a new release without a build."""
     wanted = _of_file(file) if file else {}
     for text in assignments or []:
         name, equals, value = text.partition("=")
         wanted[name] = value if equals else _ask(name)
     if not wanted:
         raise Failure("NOTHING_TO_SET", "no variable was named", "shipoff env set NAME=VALUE", Exit.USAGE)
-    Api().put("projects", link.project(project), "env", body={"set": wanted})
-    print(f"set {', '.join(sorted(wanted))}; the next deployment has it: shipoff deploy")
+    _change(link.project(project), {"set": wanted, "deploy": deploy}, f"set {', '.join(sorted(wanted))}")
 
 
 @reported
 def unset_env(
     names: Annotated[list[str], typer.Argument(help="Names.")],
     project: Project = None,
+    deploy: Deploy = True,
 ) -> None:
-    """Removes variables; they are gone with the next deployment."""
-    Api().put("projects", link.project(project), "env", body={"unset": names})
-    print(f"removed {', '.join(sorted(names))}; the next deployment goes without: shipoff deploy")
+    """Removes variables; what is live goes without them at once, as a new release without a build."""
+    _change(link.project(project), {"unset": names, "deploy": deploy}, f"removed {', '.join(sorted(names))}")
+
+
+def _change(project: str, body: dict[str, object], done: str) -> None:
+    api = Api()
+    made = api.put("projects", project, "env", body=body)["deployment_id"]
+    if made is None:
+        print(f"{done}; the next deployment has it: shipoff deploy")
+        return
+    print(f"{done}; deployment {made} brings it live")
+    if not follow(api, project, made):
+        sys.exit(Exit.FAILED)
 
 
 def _ask(name: str) -> str:

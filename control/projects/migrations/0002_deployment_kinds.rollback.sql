@@ -1,0 +1,2 @@
+drop index deployments_of_release;
+alter table deployments drop column kind;

@@ -1,0 +1,91 @@
+"""`shipoff releases | rollback | promote`: what has served can serve again, without a build."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from stack.cli.client import link, show
+from stack.cli.client.api import Api
+from stack.cli.client.failures import Exit, Failure, reported
+
+Project = Annotated[str | None, typer.Option("--project", "-p", help="Default: what this folder is linked to.")]
+Environment = Annotated[str, typer.Option("--environment", "-e", help="Where.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON; progress goes to stderr.")]
+
+
+@reported
+def list_releases(
+    project: Project = None,
+    environment: Annotated[str, typer.Option("--environment", "-e", help="Only of this one.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Lists the releases that can be brought back, newest first; a warm one is back at once."""
+    found = Api().get("projects", link.project(project), "releases", environment=environment)
+    if as_json:
+        show.as_json(found)
+        return
+    rows = [
+        [one["id"], one["environment"], one["kind"], _state(one), one["deployment_id"], show.ago(one["created_at"])]
+        for one in found["releases"]
+    ]
+    columns = ["RELEASE", "ENVIRONMENT", "KIND", "STATE", "MADE BY", "AGE"]
+    show.table(columns, rows, "nothing has been live yet: shipoff deploy")
+
+
+@reported
+def rollback(
+    release: Annotated[str, typer.Argument(help="rel_… or dep_…; default: what served before.")] = "",
+    project: Project = None,
+    environment: Environment = "production",
+    as_json: Json = False,
+) -> None:
+    """Brings an earlier release back, its code and its variables, without a build."""
+    body = {"kind": "rollback", "release": release, "environment": environment}
+    finish(Api(), link.project(project), body, as_json=as_json)
+
+
+@reported
+def promote(
+    release: Annotated[str, typer.Argument(help="rel_…, dep_…, or an environment such as preview/BRANCH.")],
+    project: Project = None,
+    environment: Environment = "production",
+    as_json: Json = False,
+) -> None:
+    """Brings a release of any environment to production, as it is, without a build."""
+    body = {"kind": "promote", "release": release, "environment": environment}
+    finish(Api(), link.project(project), body, as_json=as_json)
+
+
+def finish(api: Api, project: str, body: dict[str, Any], *, as_json: bool) -> None:
+    """Asks for a deployment and follows it to its end; exits with 1 when it fails."""
+    made = api.post("projects", project, "deployments", body=body)
+    live = follow(api, project, made["id"], stream=sys.stderr if as_json else sys.stdout)
+    if as_json:
+        show.as_json(api.get("projects", project, "deployments", made["id"]))
+    if not live:
+        sys.exit(Exit.FAILED)
+
+
+def follow(api: Api, project: str, deployment_id: str, stream: Any = sys.stdout) -> bool:
+    """Prints the steps of a deployment until it is answered; whether it went live."""
+    step: dict[str, Any] = {}
+    for step in api.lines("projects", project, "deployments", deployment_id, "events"):
+        print(_told(step), file=stream, flush=True)
+    if not step.get("answered"):
+        hint = f"shipoff deployments {project}"
+        raise Failure("OUT_OF_SIGHT", "the platform went away; the deployment goes on", hint, Exit.UNREACHABLE)
+    return step["state"] in ("LIVE", "INACTIVE")  # INACTIVE was live, and something newer is by now
+
+
+def _told(step: dict[str, Any]) -> str:
+    if failure := step["failure"]:
+        told = f"FAILED in stage {failure['stage']}: {failure['detail'] or failure['reason']} [{failure['reason']}]"
+        return told + (f"\n  what to do  {failure['hint']}" if failure["hint"] else "")
+    return f"live at {step['url']}" if step["state"] == "LIVE" else f"-> {step['state'].lower()}"
+
+
+def _state(release: dict[str, Any]) -> str:
+    return "live" if release["live"] else "warm" if release["warm"] else "kept"
