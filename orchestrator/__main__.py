@@ -27,10 +27,14 @@ from orchestrator.endpoints import Endpoints
 from orchestrator.environments import Environments
 from orchestrator.instances import Instances
 from orchestrator.keeper import Keeper
+from orchestrator.leases import Leases
 from orchestrator.logs import LogClient
 from orchestrator.patience import Patience
 from orchestrator.release.drain import Drain
 from orchestrator.routes import RouteTable
+from orchestrator.scale.autoscaler import LEASE_S, Autoscaler
+from orchestrator.scale.wake import Waker
+from orchestrator.scale.watch import ActivityWatch
 from orchestrator.server import Door
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.snapshot import Snapshot
@@ -81,6 +85,14 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         keeper = Keeper(database, instances, table, drain, sealer, starter)
         keeper.start()
         stack.push_async_callback(keeper.stop)
+        waker = Waker(database, table, keeper.look)
+        watch = ActivityWatch(redis, waker.wake)
+        watch.start()
+        stack.push_async_callback(watch.stop)
+        leases = Leases(database, f"{NAME}-1", LEASE_S)
+        autoscaler = Autoscaler(database, watch.signals, leases, waker.wake, keeper.look)
+        autoscaler.start()
+        stack.push_async_callback(autoscaler.stop)
         patience = Patience(settings.stage_s)
         builder = Builder(settings.work_dir, driver, artifacts, sources, patience)
         projects = RpcClient(settings.projects_address, settings.service_token)

@@ -225,3 +225,25 @@ set least = $4, most = $5, desired = greatest($4, least(scales.desired, $5)), ch
 
 -- name: forget_scale
 delete from scales where project_id = $1 and environment = $2 and process = $3
+
+-- name: sleeping_release
+select r.project_id, r.environment, r.plan
+from endpoints e join releases r on r.id = e.release_id
+where e.release_id = $1 and e.record ->> 'state' = 'asleep'
+  and exists (select from deployments d where d.release_id = r.id and d.state = 'LIVE')
+
+-- name: scalable
+-- Every environment with an app, as far as its web process goes; `releases` are those that its requests went to lately.
+select r.id, r.project_id, r.environment, s.process, s.least, s.most, s.desired,
+    extract(epoch from now() - greatest(
+        d.updated_at, case when s.changed_by <> 'autoscaler' then s.changed_at end
+    ))::float8 as settled_s,
+    (select count(*) from instances i where i.release_id = r.id and i.process = 'web' and i.state = 'ready') as ready,
+    array(
+        select o.release_id from deployments o
+        where o.project_id = d.project_id and o.environment = d.environment and o.release_id is not null
+          and (o.state in ('LIVE', 'PROVISIONING') or (o.state = 'INACTIVE' and o.updated_at > now() - interval '1 minute'))
+    ) as releases
+from deployments d join releases r on r.id = d.release_id
+left join scales s on s.project_id = d.project_id and s.environment = d.environment and s.process = 'web'
+where d.state = 'LIVE' and r.kind = 'dynamic'

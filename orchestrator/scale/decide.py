@@ -3,9 +3,9 @@
 https://knative.dev/docs/serving/autoscaling/kpa-specific/ and knative/serving docs/scaling/SYSTEM.md describe it:
 
 - The stable window (60 s) says `ceil(average in flight / target)`.
-- The panic window (6 s) says the same of the last seconds. When that is at least twice what is ready, panic begins: until
-  a stable window has passed without, the larger number holds and nothing is taken away. A burst is met in seconds,
-  and a dip within it costs no instance.
+- The panic window (6 s) says the same of the last seconds. When that is at least twice what is ready, panic begins:
+  until a stable window has passed without, the larger number holds and nothing is taken away. A burst is met in
+  seconds, and a dip within it costs no instance.
 - What goes down goes by half at most in one step, and only to the most that was wanted within `DELAY_S`.
 - To zero only where `least` is 0, after `idle_s` without a request.
 

@@ -1,12 +1,14 @@
 """What the routers report of releases, added up over routers and time: pure, on the caller's clock.
 
-Reports are spread over the seconds that they speak of, so when they arrive matters little. A router that has not been
+Reports are spread over the seconds that they speak of, so when they arrive matters little; of those that arrive all at
+once, because the bus was away, only the first counts as load. A router that has not been
 heard for `LOST_S` and did not say goodbye is taken for cut off rather than idle, for `FORGOTTEN_S`: until then the sums
 are not `complete`. What is kept is a minute for each release that had a request in it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,17 +16,26 @@ from typing import Final
 from kernel.activity import ReleaseActivity
 
 KEPT_S: Final = 64  # the longest window, and what is still on its way
+QUIET_S: Final = 3600.0  # a release without a request for so long is forgotten
 LOST_S: Final = 5.0
 FORGOTTEN_S: Final = 120.0
 
 
 @dataclass(slots=True)
 class _Series:
-    """Request-seconds of a release in each of the last seconds, by second."""
+    """A release.
+
+    Attributes:
+        active_at: when it was last said to have a request.
+        total: of all reports.
+        seconds: request-seconds in each of the last seconds.
+        noted: when each router's load was last counted.
+    """
 
     active_at: float
     total: ReleaseActivity
     seconds: dict[int, float] = field(default_factory=dict)
+    noted: dict[str, float] = field(default_factory=dict)
 
 
 class Signals:
@@ -53,7 +64,9 @@ class Signals:
             series = self._series.setdefault(activity.release, _Series(now, ReleaseActivity(activity.release)))
             series.active_at = now
             series.total = series.total.add(activity)
-            self._spread(series, activity.busy_s + activity.waiting * window_s, window_s, now)
+            if now - series.noted.get(router, -math.inf) > window_s / 2:
+                series.noted[router] = now
+                self._spread(series, activity.busy_s + activity.waiting * window_s, window_s, now)
 
     @staticmethod
     def _spread(series: _Series, busy_s: float, window_s: float, now: float) -> None:
@@ -61,8 +74,8 @@ class Signals:
         for second in range(int(since), int(now) + 1):
             overlap = min(now, second + 1) - max(since, second)
             series.seconds[second] = series.seconds.get(second, 0.0) + busy_s * overlap / (now - since)
-        for second in [second for second in series.seconds if second < now - KEPT_S]:
-            del series.seconds[second]
+        series.seconds = {second: spent for second, spent in series.seconds.items() if second >= now - KEPT_S}
+        series.noted = {router: at for router, at in series.noted.items() if at >= now - KEPT_S}
 
     def average(self, releases: Iterable[str], window_s: float, now: float) -> float:
         """Requests in flight or waiting, over the last whole seconds of the window and over all routers."""
@@ -91,8 +104,6 @@ class Signals:
             del self._heard[router]
         return bool(self._heard) and all(now - at <= LOST_S for at in self._heard.values())
 
-    def forget(self, kept: Iterable[str]) -> None:
-        """Lets go of all releases but these."""
-        names = set(kept)
-        for release in [release for release in self._series if release not in names]:
-            del self._series[release]
+    def forget(self, now: float) -> None:
+        """Lets go of releases that have been quiet for long."""
+        self._series = {name: series for name, series in self._series.items() if now - series.active_at < QUIET_S}

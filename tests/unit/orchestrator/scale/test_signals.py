@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.activity import ReleaseActivity
-from orchestrator.scale.signals import FORGOTTEN_S, LOST_S, Signals
+from orchestrator.scale.signals import FORGOTTEN_S, LOST_S, QUIET_S, Signals
 
 
 def busy(in_flight: float, window_s: float = 1.0, waiting: int = 0) -> list[ReleaseActivity]:
@@ -45,9 +45,19 @@ def test_what_was_done_is_forgotten_with_time_and_the_releases_of_one_app_add_up
     assert signals.average(["rel_1", "rel_2"], 6, 110.0) == 15 / 6
     assert signals.average(["rel_1", "rel_2"], 6, 117.0) == 0
     assert signals.average(["rel_3"], 6, 110.0) == 0
-    signals.forget(["rel_1"])
+    signals.note("router_1", busy(1), 1.0, 111.0)
+    signals.forget(110.0 + QUIET_S)
     assert signals.active_at("rel_2") is None
-    assert signals.active_at("rel_1") == 110.0
+    assert signals.active_at("rel_1") == 111.0
+
+
+def test_reports_that_arrive_all_at_once_are_no_burst() -> None:
+    signals = Signals()
+    for _ in range(30):
+        signals.note("router_1", busy(10), 1.0, 110.0)
+    signals.note("router_2", busy(10), 1.0, 110.0)
+    assert signals.average(["rel_1"], 6, 110.0) == 20 / 6
+    assert signals.total("rel_1").requests == 31
 
 
 def test_a_router_that_is_silent_is_lost_and_one_that_said_goodbye_is_not() -> None:
