@@ -17,8 +17,9 @@ Latency = dict[int, int]
 
 @dataclass(frozen=True, slots=True)
 class ReleaseActivity:
-    """One release in one worker between two of its reports; or a sum of such. In sums over time `in_flight` and `waiting`
-    mean nothing.
+    """One release in one worker between two of its reports; or a sum of such.
+
+    In sums over time `in_flight` and `waiting` mean nothing.
 
     Attributes:
         release: its id.
