@@ -12,7 +12,7 @@ TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHI
 VALUE = frozenset({9, *range(32, 127), *range(128, 256)})
 TARGET = frozenset(range(33, 127)) - {ord("#")}
 HEX = {ord(c): n for n, c in enumerate("0123456789abcdef")} | {ord(c): n + 10 for n, c in enumerate("ABCDEF")}
-CR, LF, COLON, SPACE, TAB, SEMICOLON = 13, 10, 58, 32, 9, 59
+CR, LF, COLON, SPACE, TAB, SEMICOLON, EQUALS, QUOTE, BACKSLASH = 13, 10, 58, 32, 9, 59, 61, 34, 92
 
 
 class NotStrict(ValueError):
@@ -58,6 +58,16 @@ class _Bytes:
         if self.at - start < least:
             raise NotStrict(f"octet {self.peek()} at {self.at} is not allowed there")
         return self.data[start : self.at]
+
+    def blank_then(self, octet: int) -> bool:
+        """Takes blanks and an octet, if that is what comes."""
+        start = self.at
+        self.some(frozenset((SPACE, TAB)), 0)
+        if self.peek() == octet:
+            self.at += 1
+            return True
+        self.at = start
+        return False
 
     def exactly(self, size: int) -> bytes:
         if len(self.data) - self.at < size:
@@ -132,15 +142,35 @@ def _chunks(read: Read, data: _Bytes) -> None:
         size = 0
         for octet in data.some(frozenset(HEX)):
             size = size * 16 + HEX[octet]
-        while data.peek() in (SPACE, TAB):
-            data.at += 1
-            if data.peek() not in (SPACE, TAB, SEMICOLON):
-                raise NotStrict("there is something behind a chunk's size")
-        if data.peek() == SEMICOLON:
-            data.some(VALUE)
+        while data.peek() != CR:
+            _extension(data)
         data.expect(CR, LF)
         if not size:
             break
         read.body += data.exactly(size)
         data.expect(CR, LF)
     read.trailers = _fields(data)
+
+
+def _extension(data: _Bytes) -> None:
+    _blank(data)
+    data.expect(SEMICOLON)
+    _blank(data)
+    data.some(TOKEN)
+    if data.blank_then(EQUALS):
+        _blank(data)
+        _quoted(data) if data.peek() == QUOTE else data.some(TOKEN)
+
+
+def _blank(data: _Bytes) -> None:
+    data.some(frozenset((SPACE, TAB)), 0)
+
+
+def _quoted(data: _Bytes) -> None:
+    data.expect(QUOTE)
+    while data.peek() != QUOTE:
+        data.at += data.peek() == BACKSLASH
+        if data.peek() not in VALUE:
+            raise NotStrict(f"octet {data.peek()} at {data.at} is not allowed in quotes")
+        data.at += 1
+    data.expect(QUOTE)

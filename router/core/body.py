@@ -16,8 +16,11 @@ UNTIL_CLOSE: Final = -2
 
 _MAX_LINE: Final = 4096
 _MAX_TRAILERS: Final = 16384
-_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?\r\n").fullmatch
-_TRAILER: Final = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t\x20-\x7e\x80-\xff]*\r\n").fullmatch
+_TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_QUOTED: Final = rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
+_EXTENSION: Final = rb"[ \t]*;[ \t]*" + _TOKEN + rb"(?:[ \t]*=[ \t]*(?:" + _TOKEN + rb"|" + _QUOTED + rb"))?"
+_SIZE: Final = re.compile(rb"([0-9a-fA-F]{1,15})(?:" + _EXTENSION + rb")*\r\n").fullmatch
+_TRAILER: Final = re.compile(rb"(" + _TOKEN + rb"):[\t\x20-\x7e\x80-\xff]*\r\n").fullmatch
 # Fields that frame, route, authorise or identify are not allowed behind a body (RFC 9110, section 6.5.1): an app that
 # takes trailers for headers would believe them.
 _NOT_TRAILERS: Final = frozenset(

@@ -50,9 +50,11 @@ _MAX_LINE: Final = MAX_TARGET + 64
 
 _FIELDS: Final = rb"(\r\n(?:" + TOKEN + rb"+:[\t\x20-\x7e\x80-\xff]*\r\n)*)\r\n"
 _REQUEST: Final = re.compile(rb"(" + TOKEN + rb"{1,20}) ([\x21\x22\x24-\x7e]+) HTTP/1\.([01])" + _FIELDS).match
-_RESPONSE: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: [\t\x20-\x7e\x80-\xff]*)?" + _FIELDS).match
+_RESPONSE: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9]) [\t\x20-\x7e\x80-\xff]*" + _FIELDS).match
+_UNSPACED: Final = re.compile(rb"HTTP/1\.[01] [1-5][0-9][0-9]\r\n").match
+_METHOD: Final = re.compile(TOKEN + rb"{1,20} ").match
 _REQUEST_LINE: Final = re.compile(TOKEN + rb"{1,20} [\x21\x22\x24-\x7e]+ HTTP/1\.[01]").fullmatch
-_OTHER_VERSION: Final = re.compile(rb"[!-~]+ [!-~]+ HTTP/[0-9](?:\.[0-9])?(?<!1\.[01])").fullmatch
+_OTHER_VERSION: Final = re.compile(rb"[!-~]+ [!-~]+ HTTP/[0-9]\.[0-9](?<!1\.[01])").fullmatch
 _ABSOLUTE: Final = re.compile(rb"(?i:https?)://([^/?@]+)(/[^?]*)?(\?.*)?", re.DOTALL).fullmatch
 _ILLEGAL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r[^\n]").search
 _SLASH: Final = 47
@@ -211,6 +213,8 @@ def read_response(data: bytes) -> ResponseHead | None:
             return plain
     match = _RESPONSE(data)
     if match is None:
+        if _UNSPACED(data):
+            return _read_unspaced(data)
         _refuse_response(data)
         return None
     version, status, block = match.groups()
@@ -229,6 +233,14 @@ def read_response(data: bytes) -> ResponseHead | None:
         return ResponseHead(int(status), _length(low), True, dated, lines, end)
     head = ResponseHead(int(status), UNTIL_CLOSE, version == b"1", dated, data[: end - 2], end)
     look_at_response(head, low, match.start(3), version == b"1")
+    return head
+
+
+def _read_unspaced(data: bytes) -> ResponseHead | None:
+    """A status line without a reason whose last space is missing, too: sent on with it (RFC 9112, section 4)."""
+    head = read_response(data[:12] + b" " + data[12:])
+    if head is not None:
+        head.end -= 1
     return head
 
 
@@ -257,6 +269,8 @@ def _refuse_request(data: bytes) -> None:
     good = odd.start() if odd else end if whole else len(data)
     line, found, _ = data.partition(b"\r\n")
     if good > _MAX_LINE and len(line) > _MAX_LINE:
+        if _METHOD(line) is None:
+            raise Refused(BAD_REQUEST, "the request line is malformed")
         raise Refused(TARGET_TOO_LONG, f"the request line has more than {MAX_TARGET} bytes")
     if good > MAX_HEAD:
         raise Refused(HEAD_TOO_LARGE, f"the head has more than {MAX_HEAD} bytes")

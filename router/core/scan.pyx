@@ -268,9 +268,10 @@ cpdef ResponseHead scan_response(bytes data):
     if status == 204:
         return None
     cuts.count = 0
-    if p[i] == 32:
-        while KIND[p[i]] & VALUE:
-            i += 1
+    if p[i] != 32:
+        return None
+    while KIND[p[i]] & VALUE:
+        i += 1
     if p[i] != 13 or p[i + 1] != 10:
         return None
     i += 2

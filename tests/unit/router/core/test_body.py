@@ -49,6 +49,42 @@ def test_no_bytes_break_it(data: bytes) -> None:
         pass
 
 
+@pytest.mark.parametrize(
+    "extension",
+    [b";a", b";a=b", b' ; a = "b; c\t\\"d" ;e', b';a="\xff";b=1;c', b"\t;\ta\t=\tb", b';a=""'],
+)
+def test_an_extension_of_the_grammar_passes(extension: bytes) -> None:
+    chunked, payload = Chunked(), list[bytes]()
+    chunked.feed(b"3" + extension + b"\r\nabc\r\n0" + extension + b"\r\n\r\n", 0, payload)
+    assert (chunked.done, payload) == (True, [b"abc"])
+
+
+@pytest.mark.parametrize(
+    "extension",
+    [
+        *(b";", b"; ", b" ", b"g", b" a", b";;a", b";a;", b";a=", b";a= ;b", b";=b", b";a==b", b";a=b c", b";a b"),
+        *(
+            b';"a"',
+            b';a="',
+            b';a="b',
+            b';a="b\\"',
+            b';a="b"c',
+            b";a,b",
+            b";a=b/c",
+            b";\xff",
+            b";a=\xe9",
+            b";a ",
+            b";a\x0b=b",
+        ),
+    ],
+)
+def test_an_extension_outside_the_grammar_is_refused(extension: bytes) -> None:
+    with pytest.raises(Refused):
+        Chunked().feed(b"3" + extension + b"\r\nabc\r\n0\r\n\r\n")
+    with pytest.raises(Refused):
+        Chunked().feed(b"3\r\nabc\r\n0" + extension + b"\r\n\r\n")
+
+
 @pytest.mark.parametrize("line", [b"1" * 5000, b"a" * 16 + b"\r\n", b"0x1\r\n", b" 1\r\n", b"1;\x00\r\n"])
 def test_odd_size_lines_are_refused(line: bytes) -> None:
     with pytest.raises(Refused):

@@ -186,6 +186,16 @@ def test_answers() -> None:
     assert (head.keep, head.idle_s, head.lines) == (True, 7, b"HTTP/1.1 200 Fine\r\nX: 1\r\n")
 
 
+@pytest.mark.parametrize("first", [b"HTTP/1.1 200\r\n", b"HTTP/1.0 404\r\n"])
+def test_a_status_line_goes_on_with_the_space_that_it_lacks(first: bytes) -> None:
+    raw = first + b"Content-Length: 0\r\n\r\n"
+    head = read_response(raw + b"behind")
+    assert head is not None
+    assert head.lines == b"HTTP/1.1 " + first[9:12] + b" \r\nContent-Length: 0\r\n"
+    assert (head.status, head.length, head.end) == (int(first[9:12]), 0, len(raw))
+    assert all(read_response(raw[:end]) is None for end in range(len(raw)))
+
+
 def test_a_date_that_belongs_to_the_hop_does_not_count() -> None:
     head = read_response(b"HTTP/1.1 200 OK\r\nDate: x\r\nConnection: date\r\nContent-Length: 0\r\n\r\n")
     assert head is not None
@@ -300,6 +310,7 @@ def test_no_bytes_break_the_readers(data: bytes) -> None:
     [
         (b"GET / HTTP/3.0\r\nX: \x00\r\n\r\n", BAD_REQUEST),
         (b"GET /" + b"a" * 17_000 + b"\x00 HTTP/1.1\r\n\r\n", TARGET_TOO_LONG),
+        (b"GET" * 17_000 + b" / HTTP/1.1\r\n\r\n", BAD_REQUEST),
         (b"GET / HTTP/1.1\r\nX: \n" + b"a" * 40_000 + b"\r\n\r\n", BAD_REQUEST),
         (b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000 + b"\n\r\n\r\n", HEAD_TOO_LARGE),
     ],
