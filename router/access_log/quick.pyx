@@ -60,9 +60,11 @@ cdef inline bint _add_plain(Line *line, const char *text, Py_ssize_t size) noexc
     """Adds what needs no escape; False when something does."""
     cdef const unsigned char *octets = <const unsigned char *>text
     cdef Py_ssize_t i
-    for i in range(size):
-        if octets[i] < 32 or octets[i] > 126 or octets[i] == 34 or octets[i] == 92:
-            return False
+    cdef int odd = 0
+    for i in range(size):  # to the end in any case: so the compiler takes many at a time
+        odd |= (octets[i] < 32) | (octets[i] > 126) | (octets[i] == 34) | (octets[i] == 92)
+    if odd:
+        return False
     memcpy(line.at, text, size)
     line.at += size
     return True
@@ -74,34 +76,51 @@ cdef bint _add_text(Line *line, str text) except -1:
     return _add_plain(line, octets, size)
 
 
-cdef void _number(Line *line, long long value, int width) noexcept nogil:
-    """A number of 0 or more with at least `width` digits."""
+cdef inline void _number(Line *line, unsigned long long value) noexcept nogil:
     cdef char digits[24]
-    cdef int size = 0
-    while value or size < width or not size:
-        digits[size] = <char>(48 + value % 10)
+    cdef int at = 24
+    while True:
+        at -= 1
+        digits[at] = <char>(48 + value % 10)
         value //= 10
-        size += 1
-    while size:
-        size -= 1
-        line.at[0] = digits[size]
-        line.at += 1
+        if not value:
+            break
+    memcpy(line.at, digits + at, 24 - at)
+    line.at += 24 - at
 
 
-cdef void _parts(Line *line, long long value, long long unit, int width) noexcept nogil:
-    _number(line, value // unit, 1)
+cdef inline void _fraction(Line *line, unsigned int value, int width) noexcept nogil:
+    """A dot and `width` digits."""
+    cdef int at = width
     line.at[0] = c"."
-    line.at += 1
-    _number(line, value % unit, width)
+    while at:
+        line.at[at] = <char>(48 + value % 10)
+        value //= 10
+        at -= 1
+    line.at += width + 1
+
+
+cdef inline void _seconds(Line *line, double value) noexcept nogil:
+    cdef unsigned long long micros = <unsigned long long>(value * 1e6)
+    _number(line, micros // 1000000)
+    _fraction(line, <unsigned int>(micros % 1000000), 6)
+
+
+cdef inline void _millis(Line *line, const char *name, double seconds) noexcept nogil:
+    cdef unsigned long long micros = <unsigned long long>(seconds * 1e6) if seconds > 0 else 0
+    _put(line, name)
+    _number(line, micros // 1000)
+    _fraction(line, <unsigned int>(micros % 1000), 3)
 
 
 cdef bint _begin(Line *line, Times *times, bytes id_, bytes trace, str ip, bytes method, bytes host, bytes target) except -1:
     _put(line, b'{"at":')
-    _parts(line, <long long>(times.at * 1e6), 1000000, 6)
+    _seconds(line, times.at)
     _put(line, b',"id":"')
     _add(line, id_)
-    _put(line, b'","trace":"')
-    _add(line, trace[3:35])
+    if trace:
+        _put(line, b'","trace":"')
+        _add(line, trace[3:35])
     _put(line, b'","ip":"')
     if not _add_text(line, ip):
         return False
@@ -114,27 +133,37 @@ cdef bint _begin(Line *line, Times *times, bytes id_, bytes trace, str ip, bytes
     return _add_plain(line, PyBytes_AS_STRING(target), min(PyBytes_GET_SIZE(target), MOST_TARGET))
 
 
-cdef void _answer(Line *line, int status) noexcept nogil:
+cdef bint _answer(Line *line, int status, str error) except -1:
     _put(line, b'","status":')
-    _number(line, status, 1)
+    _number(line, status)
+    if not error:
+        return True
     _put(line, b',"error":"')
+    if not _add_text(line, error):
+        return False
+    _put(line, b'"')
+    return True
 
 
-cdef void _end(Line *line, Times *times, bint whole, int attempts, long long received, long long sent) noexcept nogil:
-    _put(line, b',"whole":true,"attempts":' if whole else b',"whole":false,"attempts":')
-    _number(line, attempts, 1)
-    _put(line, b',"received":')
-    _number(line, received, 1)
+cdef void _end(
+    Line *line, Times *times, bint whole, int attempts, unsigned long long received, unsigned long long sent
+) noexcept nogil:
+    if not whole:
+        _put(line, b',"whole":false')
+    if attempts != 1:
+        _put(line, b',"attempts":')
+        _number(line, attempts)
+    if received:
+        _put(line, b',"received":')
+        _number(line, received)
     _put(line, b',"sent":')
-    _number(line, sent, 1)
-    _put(line, b',"queue_ms":')
-    _parts(line, <long long>(times.queued * 1e6), 1000, 3)
-    _put(line, b',"connect_ms":')
-    _parts(line, <long long>(times.connecting * 1e6), 1000, 3)
-    _put(line, b',"first_byte_ms":')
-    _parts(line, <long long>(times.waited * 1e6) if times.waited > 0 else 0, 1000, 3)
-    _put(line, b',"body_ms":')
-    _parts(line, <long long>(times.body * 1e6), 1000, 3)
+    _number(line, sent)
+    if times.queued >= 1e-6:
+        _millis(line, b',"queue_ms":', times.queued)
+    if times.connecting >= 1e-6:
+        _millis(line, b',"connect_ms":', times.connecting)
+    _millis(line, b',"first_byte_ms":', times.waited)
+    _millis(line, b',"body_ms":', times.body)
     _put(line, b"}\n")
 
 
@@ -165,10 +194,9 @@ def quick_line(tuple entry, double offset, bytes by):
     line.at = text
     if not _begin(&line, &times, id_, trace, ip, method, host, target):
         return None
-    _answer(&line, entry[8])
-    if not _add_text(&line, error):
+    if not _answer(&line, entry[8], error):
         return None
-    _put(&line, b'",')
+    _put(&line, b",")
     _add(&line, by)
     _end(&line, &times, <int>entry[15] == DONE, entry[16], entry[17], entry[18])
     return PyBytes_FromStringAndSize(text, line.at - text)
@@ -229,10 +257,9 @@ cdef class LineLog(AccessLog):
             return False
         if not _begin(line, &times, request.id, head.traceparent, ip, head.method, head.host, head.target):
             return False
-        _answer(line, request.status)
-        if not _add_text(line, request.error):
+        if not _answer(line, request.status, request.error):
             return False
-        _put(line, b'","project":"')
+        _put(line, b',"project":"')
         if not _add_text(line, project):
             return False
         _put(line, b'","environment":"')

@@ -241,6 +241,6 @@ async def test_requests_are_logged_a_line_each(make_processes: MakeProcesses, ta
     await router.ask(GET.replace(b"app", b"no"))
     await router.stop()
     lines = [json.loads(line) for line in log.read_text().splitlines()]
-    assert [(line["status"], line["error"]) for line in lines] == [(200, ""), (404, "NO_ROUTE")]
+    assert [(line["status"], line.get("error", "")) for line in lines] == [(200, ""), (404, "NO_ROUTE")]
     assert lines[0]["id"] == answer["x-request-id"]
     assert lines[0]["instance"] == "ins_0"
