@@ -43,6 +43,7 @@ HOT: Final = (
     "metrics.py",
     "access_log/noted.py",
     "edge/context.py",
+    "edge/receiver.py",
     "edge/transport.py",
     "edge/stream.py",
     "edge/poller.py",
@@ -112,7 +113,7 @@ def build() -> None:
 
     os.chdir(ROOT.parent)
     modules = [
-        Extension(_name(source), [f"router/{source}"], extra_compile_args=["-O2", "-g0"]) for source in (*EXTRA, *HOT)
+        Extension(_name(source), [f"router/{source}"], extra_compile_args=["-O3", "-g0"]) for source in (*EXTRA, *HOT)
     ]
     workers = len(os.sched_getaffinity(0))
     compile_all: Any = cythonize

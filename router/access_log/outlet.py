@@ -12,6 +12,7 @@ import os
 import struct
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -75,7 +76,10 @@ class Outlet:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(_EVERY_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_EVERY_S):
+                    await self._noted.plenty.wait()
+            self._noted.plenty.clear()
             try:
                 await self._move_all()
                 self._told = False
@@ -83,6 +87,7 @@ class Outlet:
                 if not self._told:
                     log.warning("the access log waits: %r", error)
                 self._told = True
+                await asyncio.sleep(_EVERY_S)  # not as often as there is plenty
 
     async def _move_all(self) -> None:
         """Moves frames on until none is left. Those that were not taken are kept for the next time."""
@@ -111,7 +116,7 @@ class FileSink:
         await asyncio.to_thread(self._write)
 
     def _write(self) -> None:
-        # One by one: megabytes in one write cost the kernel five times as much as the same in pieces that a cache holds.
+        # One by one: megabytes in one write cost the kernel five times what pieces do that a cache holds.
         while self._rest:
             if written := self._rest[0][os.write(self._descriptor, self._rest[0]) :]:
                 self._rest[0] = written

@@ -236,8 +236,7 @@ cdef class LineLog(AccessLog):
 
     cdef _close_frame(self):
         if self._count:
-            self._frames.append(Frame(PyBytes_FromStringAndSize(self._text, self._used), self._count))
-            self._packed += self._count
+            self._keep(Frame(PyBytes_FromStringAndSize(self._text, self._used), self._count))
             self._used = self._count = 0
 
     cdef bint _write(self, Line *line, Request request, str ip, double ended) except -1:

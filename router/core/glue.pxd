@@ -23,3 +23,12 @@ cdef inline bytes numbered(bytes start, double number):
     cdef char line[96]
     cdef int size = snprintf(line, sizeof(line), "%.64s%lld\r\n", PyBytes_AS_STRING(start), <long long>number)
     return PyBytes_FromStringAndSize(line, size)
+
+
+cdef inline bytes glue_rest(bytes one, bytes two, bytes three, bytes data, Py_ssize_t start):
+    cdef Py_ssize_t rest = PyBytes_GET_SIZE(data) - start
+    cdef bytes whole = PyBytes_FromStringAndSize(
+        NULL, PyBytes_GET_SIZE(one) + PyBytes_GET_SIZE(two) + PyBytes_GET_SIZE(three) + rest
+    )
+    memcpy(_copy(_copy(_copy(PyBytes_AS_STRING(whole), one), two), three), PyBytes_AS_STRING(data) + start, rest)
+    return whole

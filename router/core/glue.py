@@ -15,3 +15,8 @@ def numbered(start: bytes, number: float) -> bytes:
         start: the line before it, of at most 64 bytes.
     """
     return b"%b%d\r\n" % (start, number)
+
+
+def glue_rest(one: bytes, two: bytes, three: bytes, data: bytes, start: int) -> bytes:
+    """The parts, and what `data` has from `start` on."""
+    return b"".join((one, two, three, data[start:]))

@@ -1,3 +1,8 @@
+cimport cython
+
+
+@cython.no_gc
+@cython.freelist(64)
 cdef class RequestHead:
     cdef public bytes method
     cdef public bytes target
@@ -20,6 +25,8 @@ cdef class RequestHead:
     cpdef bytes header(self, bytes name)
 
 
+@cython.no_gc
+@cython.freelist(64)
 cdef class ResponseHead:
     cdef public bytes lines
     cdef public bytes upgrade

@@ -3,6 +3,9 @@ cimport cython
 from router.core.retry cimport Budget
 
 
+cdef Py_ssize_t _PARTS
+
+
 @cython.final
 cdef class Release:
     cdef public Budget budget
@@ -18,4 +21,5 @@ cdef class Releases:
     cdef public object _owners
     cdef public Releases _before
 
+    @cython.locals(part=dict)
     cpdef Release get(self, str name)

@@ -6,6 +6,9 @@ from router.core.head cimport RequestHead
 from router.core.records cimport Route
 
 
+cdef bytes _LEGAL
+
+
 @cython.final
 @cython.freelist(64)
 cdef class Request:

@@ -1,5 +1,7 @@
 cimport cython
 
+from router.core cimport glue
+
 cdef tuple _PAIRS
 
 

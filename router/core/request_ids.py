@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from router.core import glue
+
 _PAIRS: Final = tuple(b"%02x" % octet for octet in range(256))
 
 
@@ -24,4 +26,4 @@ class RequestIds:
         low = count & 0xFFFF
         if not low or not self._base:
             self._base = self._prefix + b"%012x" % (count >> 16)
-        return self._base + _PAIRS[low >> 8] + _PAIRS[low & 0xFF]
+        return glue.glue(self._base, _PAIRS[low >> 8], _PAIRS[low & 0xFF], b"", b"")

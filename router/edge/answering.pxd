@@ -4,10 +4,11 @@ from router.core.request cimport Request
 from router.core.trust cimport Peer
 from router.core.waits cimport Waits
 from router.edge.context cimport Edge
+from router.edge.receiver cimport Receiver
 from router.edge.transport cimport Transport
 
 
-cdef class Answering:
+cdef class Answering(Receiver):
     cdef public Edge edge
     cdef public Request request
     cdef public Transport transport

@@ -20,6 +20,7 @@ from router.core.waits import Waits
 from router.edge import policing
 from router.edge.context import Edge
 from router.edge.pages import render
+from router.edge.receiver import Receiver
 from router.edge.transport import Transport
 
 
@@ -75,7 +76,7 @@ _REASONS: Final = {
 }
 
 
-class Answering:
+class Answering(Receiver):
     """A client connection, as far as answers and its end go.
 
     Attributes:

@@ -4,7 +4,7 @@ from router.edge.stream cimport Stream
 cdef class Poller:
     cdef public object loop
     cdef public object _epoll
-    cdef public dict _sources
+    cdef public list _sources
     cdef public list _again
     cdef public list _ending
     cdef public bint _serving

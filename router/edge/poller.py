@@ -31,7 +31,7 @@ class Poller:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self._epoll = select.epoll()
-        self._sources: dict[int, Any] = {}
+        self._sources: list[Any] = []  # by descriptor: the kernel gives the lowest that are free
         self._again: list[Stream] = []
         self._ending: list[tuple[Stream, OSError | None]] = []
         self._serving = False
@@ -41,8 +41,9 @@ class Poller:
         """Serves nothing more; sockets still open are closed."""
         self._finish()
         self.loop.remove_reader(self._epoll.fileno())
-        for source in list(self._sources.values()):
-            source.abort()
+        for source in self._sources:
+            if source is not None:
+                source.abort()
         self._finish()
         self._epoll.close()
 
@@ -51,14 +52,16 @@ class Poller:
     def watch(self, source: Any, mask: int, fresh: bool) -> None:
         """Watches a socket for some events, from now on or differently than before."""
         if fresh:
-            self._sources[source.fd] = source
             self._epoll.register(source.fd, mask)
+            while source.fd >= len(self._sources):
+                self._sources.append(None)
+            self._sources[source.fd] = source
         else:
             self._epoll.modify(source.fd, mask)
 
     def forget(self, source: Any) -> None:
         """Watches a socket no longer."""
-        del self._sources[source.fd]
+        self._sources[source.fd] = None
         self._epoll.unregister(source.fd)
 
     def end(self, stream: Stream, error: OSError | None) -> None:
@@ -83,7 +86,7 @@ class Poller:
             events = self._epoll.poll(0, _MOST_EVENTS)
             self._serving = True
             for fd, mask in events:
-                source = sources.get(fd)
+                source = sources[fd]
                 if source is not None:
                     try:
                         source.ready(mask)

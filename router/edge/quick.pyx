@@ -48,7 +48,7 @@ cdef class QuickPoller(Poller):
             self.loop.call_soon(self._serve)
 
     cdef _call(self, int fd, unsigned int mask):
-        source = self._sources.get(fd)
+        source = self._sources[fd]
         if source is None:
             return
         try:

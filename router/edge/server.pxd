@@ -10,7 +10,6 @@ from router.edge.context cimport Edge
 
 
 cdef class Client(Answering):
-    cpdef data_received(self, bytes data)
     @cython.locals(edge=Edge, head=RequestHead, route=Route)
     cpdef dispatch(self, Request request)
     cdef _read_head(self, bytes data)

@@ -1,4 +1,7 @@
+cimport cython
+
 from router.edge.syscalls cimport Descriptor
+from router.edge.receiver cimport Receiver
 from router.edge.transport cimport Transport
 
 cdef unsigned int _READING
@@ -18,6 +21,7 @@ cdef class Stream(Transport):
     cdef public object _sock
     cdef Descriptor _io
     cdef public object _protocol
+    cdef Receiver _receiver
     cdef public object _name
     cdef public list _out
     cdef public int _full
@@ -37,8 +41,10 @@ cdef class Stream(Transport):
     cdef object __weakref__
 
     cpdef ready(self, unsigned int mask)
+    @cython.locals(data=bytes, size=Py_ssize_t)
     cpdef go_on(self)
     cpdef finish(self, error)
+    @cython.locals(sent=Py_ssize_t, left=Py_ssize_t)
     cpdef write(self, data)
     cpdef close(self)
     cpdef abort(self)

@@ -14,6 +14,7 @@ import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from router.edge.descriptor import descriptor
+from router.edge.receiver import Receiver
 from router.edge.transport import Transport
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Stream(Transport):
         "_poller",
         "_protocol",
         "_queued",
+        "_receiver",
         "_size",
         "_sock",
         "_waiting",
@@ -72,6 +74,7 @@ class Stream(Transport):
         self._sock = sock
         self._io = descriptor(sock)
         self._protocol = protocol
+        self._receiver = protocol if isinstance(protocol, Receiver) else None
         self._name = name
         self.fd = sock.fileno()
         self._size = _SMALL
@@ -127,13 +130,16 @@ class Stream(Transport):
         size = len(data)
         self._more = size == self._size or self._ends  # a short read has emptied the socket
         self._measure(size)
-        self._protocol.data_received(data)
+        if self._receiver is not None:
+            self._receiver.data_received(data)
+        else:
+            self._protocol.data_received(data)
         if self._more and not self._paused:
             self._ask()
 
     def finish(self, error: OSError | None) -> None:
         """Tells the protocol that the connection is gone."""
-        protocol, self._protocol = self._protocol, None
+        protocol, self._protocol, self._receiver = self._protocol, None, None
         try:
             protocol.connection_lost(error)
         finally:
@@ -219,6 +225,7 @@ class Stream(Transport):
     def set_protocol(self, protocol: Any) -> None:
         """Another protocol gets what comes from now on."""
         self._protocol = protocol
+        self._receiver = protocol if isinstance(protocol, Receiver) else None
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """`socket` and `peername`, as asyncio's transports know them."""

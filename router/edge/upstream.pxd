@@ -8,6 +8,7 @@ from router.core.head cimport ResponseHead, read_response
 from router.core.request cimport Request
 from router.edge.answering cimport Answering
 from router.edge.context cimport Edge
+from router.edge.receiver cimport Receiver
 from router.edge.transport cimport Transport
 
 cdef int _HEAD
@@ -19,7 +20,7 @@ cdef int _RECHUNK
 
 
 @cython.final
-cdef class Upstream:
+cdef class Upstream(Receiver):
     cdef public Edge edge
     cdef public Endpoint endpoint
     cdef public Answering client
@@ -47,12 +48,11 @@ cdef class Upstream:
     cpdef drop(self)
     cpdef pause(self)
     cpdef resume(self)
-    cpdef data_received(self, bytes data)
     cdef bint _is_stale(self) except -1
     @cython.locals(head=ResponseHead, request=Request)
     cdef _read_head(self, Answering client, bytes data)
     cdef bint _pass_interim(self, Answering client, Request request, ResponseHead head, bytes data) except -1
-    @cython.locals(edge=Edge, status=int, length=cython.longlong, lines=bytes, date=bytes, body=bytes)
+    @cython.locals(edge=Edge, status=int, length=cython.longlong, lines=bytes, date=bytes, size=Py_ssize_t)
     cdef _pass_head(self, Answering client, Request request, ResponseHead head, bytes data)
     cdef bytes _frame(self, Answering client, Request request, long long length, bytes lines)
     @cython.locals(request=Request, size=Py_ssize_t, mode=int)

@@ -23,6 +23,7 @@ from router.edge import forward, policing
 from router.edge.answering import HELD_UPLOAD
 from router.edge.context import TICK_S, Edge
 from router.edge.descriptor import is_quiet
+from router.edge.receiver import Receiver
 from router.edge.taken import untaken
 from router.edge.transport import Transport
 from router.edge.tunnel import open_tunnel
@@ -37,7 +38,7 @@ _CODING: Final = re.compile(rb"(?i)\ntransfer-encoding:[^\n]*")
 _HEAD, _SIZED, _CHUNKS, _UNCHUNK, _RAW, _RECHUNK = range(6)
 
 
-class Upstream:
+class Upstream(Receiver):
     """One connection to an endpoint; serves one request at a time.
 
     Attributes:
@@ -284,17 +285,17 @@ class Upstream:
         if request.ruled is not None:
             lines = policing.answer_lines(request, lines)
         date = b"" if head.dated else edge.date
-        body = data[head.end :]
-        if self._mode == _SIZED and len(body) <= self._left:
+        size = len(data) - head.end
+        if self._mode == _SIZED and size <= self._left:
             # The common case: head and body in one write.
-            client.transport.write(glue.glue(lines, date, client.tail(request), body, b""))
-            self._left -= len(body)
-            request.sent += len(body)
+            client.transport.write(glue.glue_rest(lines, date, client.tail(request), data, head.end))
+            self._left -= size
+            request.sent += size
             if not self._left:
                 self._end(client)
             return
         client.transport.write(glue.glue(lines, date, client.tail(request), b"", b""))
-        self._read_body(client, body)
+        self._read_body(client, data[head.end :])
 
     def _frame(self, client: Client, request: Request, length: int, lines: bytes) -> bytes:
         """Chooses how a body of unknown length goes to this client; returns the header lines that say so."""
