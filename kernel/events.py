@@ -58,6 +58,7 @@ class DeploymentRequested(Event):
         kind: of kernel/deployments.py.
         release_id: the release to roll back to or to promote; "" for the other kinds.
         canary: how the release is to be tried on part of the requests (orchestrator/release/canary.py); {} for not.
+        ordinal: grows from one deployment of a project to the next; 0 when the producer is older than this field.
     """
 
     STREAM = "deployments"
@@ -69,6 +70,7 @@ class DeploymentRequested(Event):
     kind: str = "build"
     release_id: str = ""
     canary: Json = field(default_factory=dict)
+    ordinal: int = 0
 
 
 @event

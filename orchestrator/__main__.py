@@ -43,6 +43,7 @@ from orchestrator.stages.deriving import Deriving
 from orchestrator.stages.releasing import Releasing
 from orchestrator.stages.switch import Switch
 from orchestrator.starter import Starter
+from orchestrator.turns import Turns
 from proto.orchestrator.v1.orchestrator_pb2_grpc import add_OrchestratorServicer_to_server
 
 NAME = "orchestrator"
@@ -52,7 +53,7 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
     """Runs until `stop` is set."""
     settings = OrchestratorSettings.from_process(NAME)
     async with AsyncExitStack() as stack:
-        database = await Database.connect(settings.database_url, max_size=8)
+        database = await Database.connect(settings.database_url, max_size=12)
         stack.push_async_callback(database.close)
         redis = connect(settings.redis_url)
         stack.push_async_callback(redis.aclose)
@@ -97,15 +98,18 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         builder = Builder(settings.work_dir, driver, artifacts, sources, patience)
         projects = RpcClient(settings.projects_address, settings.service_token)
         stack.push_async_callback(projects.close)
-        releasing = Releasing(database, projects, sealer, patience, settings.apps_url)
-        building = Building(database, builder, patience, releasing)
+        releasing = Releasing(projects, sealer, patience, settings.apps_url)
+        building = Building(builder, patience, releasing)
         deriving = Deriving(database, sealer, patience, releasing)
-        switch = Switch(settings, database, table, acknowledgements, keeper, patience)
+        switch = Switch(settings, table, acknowledgements, keeper, patience)
         deployer = Deployer(settings, database, building, deriving, switch, keeper, patience, sealer, logs)
-        environments = Environments(database, deployer.deploy)
-        await environments.resume()
+        leases = Leases(database, settings.worker, settings.lease_s)
+        turns = Turns(settings.builds, settings.queue_s)
+        environments = Environments(database, leases, turns, deployer.deploy)
+        environments.start()
         stack.push_async_callback(environments.stop)
-        consumer = Consumer(redis, "deployments", NAME, f"{NAME}-1", Intake(database, environments).handle)
+        intake = Intake(database, settings.queue_limit)
+        consumer = Consumer(redis, "deployments", NAME, settings.worker, intake.handle)
         consumer.start()
         stack.push_async_callback(consumer.stop)
 

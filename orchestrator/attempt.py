@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from kernel.database.pool import Row
 from kernel.deployments import Kind, Stage
 from kernel.errors import ShipoffError
+from orchestrator.deadlines import Deadlines
+from orchestrator.environments import Work
 from orchestrator.logs import BuildLog
 from orchestrator.moves import Note
 
@@ -20,24 +24,44 @@ class Attempt:
 
     Attributes:
         row: the deployment's, as it was taken up.
+        lease: under which everything is written.
         log: of the build and the release.
         stage: what is being done.
         timings_ms: stage -> milliseconds; the steps of a build are there too, as `build.<step>`.
     """
 
-    def __init__(self, row: Row, build_log: BuildLog) -> None:
-        self.row, self.log = row, build_log
-        self.id: str = row["id"]
-        self.project_id: str = row["project_id"]
-        self.environment: str = row["environment"]
-        self.stage = Stage.FETCH if row["kind"] == Kind.BUILD else Stage.RELEASE
-        self.timings_ms: dict[str, int] = {}
+    def __init__(self, work: Work, build_log: BuildLog, deadlines: Deadlines) -> None:
+        self.row, self.lease, self.log = work.row, work.lease, build_log
+        self.id: str = work.row["id"]
+        self.project_id: str = work.row["project_id"]
+        self.environment: str = work.row["environment"]
+        self.stage = Stage.FETCH if work.row["kind"] == Kind.BUILD else Stage.RELEASE
+        self.timings_ms: dict[str, int] = {Stage.QUEUE.value: work.waited_ms} if work.waited_ms else {}
         self._since = time.monotonic()
+        self._deadlines = deadlines
+        self._timeout = asyncio.timeout(None)
+
+    @asynccontextmanager
+    async def bounded(self) -> AsyncIterator[None]:
+        """Work inside the block may take as long as the stages that it enters.
+
+        Raises:
+            ShipoffError: of the stage that took longer.
+        """
+        try:
+            async with self._timeout:
+                self._bound()
+                yield
+        except TimeoutError:
+            if self._timeout.expired():
+                raise self._deadlines.error(self.stage) from None
+            raise
 
     def enter(self, stage: Stage) -> None:
         """Ends the stage before and begins one."""
         self.leave()
         self.stage = stage
+        self._bound()
 
     def leave(self) -> None:
         """Ends the stage; its duration is noted."""
@@ -57,3 +81,9 @@ class Attempt:
             exit_status=exit_status,
             timings_ms=self.timings_ms,
         )
+
+    def _bound(self) -> None:
+        if self._timeout.expired():
+            return  # on its way out
+        limit_s = self._deadlines.limit_s(self.stage)
+        self._timeout.reschedule(None if limit_s is None else asyncio.get_running_loop().time() + limit_s)

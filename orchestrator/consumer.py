@@ -1,7 +1,10 @@
 """B3: takes what the control plane asks for from the stream into the database, where the work is done from.
 
-The event's effect is a row, so it is acknowledged within milliseconds however long the deployment takes. Latest wins:
-the same transaction that adds a deployment ends the older ones of its environment that have not flipped the routes.
+The event's effect is a row, so it is acknowledged within milliseconds however long the deployment takes; the same
+transaction tells the orchestrators (environments.py). Latest wins: it also ends the older deployments of the
+environment that have not flipped the routes. Which is the latest, the ordinal says that the control plane gave it: with
+several consumers in the group, events of one environment may come in any order. A tenant has so many unfinished
+deployments at most; what is above that fails at once, and what it would have replaced goes on.
 """
 
 from __future__ import annotations
@@ -11,51 +14,81 @@ from typing import Final
 
 from kernel.database import Database, load_queries
 from kernel.database.pool import Transaction
-from kernel.deployments import State
+from kernel.deployments import Stage, State
+from kernel.errors import define
 from kernel.events import DeploymentCanceled, DeploymentRequested, Envelope
 from kernel.streams import first_time
-from orchestrator.environments import Environments
+from orchestrator.environments import tell
 from orchestrator.moves import Note, move
 
+DEPLOYMENT_QUEUE_FULL = define(
+    "DEPLOYMENT_QUEUE_FULL",
+    source="client",
+    status=429,
+    hint="wait until some of your deployments have ended, then deploy again",
+)
 SQL: Final = load_queries("orchestrator")
 log = logging.getLogger(__name__)
 
 
 class Intake:
-    """The handler of the stream `deployments`."""
+    """The handler of the stream `deployments`.
 
-    def __init__(self, database: Database, environments: Environments) -> None:
-        self._database, self._environments = database, environments
+    Args:
+        database: of the orchestrator.
+        queue_limit: environments of one tenant that may have an unfinished deployment.
+    """
+
+    def __init__(self, database: Database, queue_limit: int) -> None:
+        self._database, self._queue_limit = database, queue_limit
 
     async def handle(self, envelope: Envelope) -> None:
-        """Applies one event, once."""
+        """Applies one event, once; orchestrators are told again when it comes again."""
         event = envelope.data
         if not isinstance(event, DeploymentRequested | DeploymentCanceled):
             log.info("event %s of type %s has no effect here yet", envelope.id, event.TYPE)
             return
-        ended: list[str] = []
         async with self._database.transaction() as tx:
             if await first_time(tx, envelope.id):
-                await tx.execute(SQL["lock_environment"], event.project_id, event.environment)
-                if isinstance(event, DeploymentRequested):
-                    ended = await self._add(tx, event)
-                else:
-                    ended = await self._cancel(tx, event)
-        self._environments.interrupt(ended)
-        self._environments.poke(event.project_id, event.environment)
+                await (self._add(tx, event) if isinstance(event, DeploymentRequested) else self._cancel(tx, event))
+            await tell(tx, event.project_id, event.environment)
 
-    async def _add(self, tx: Transaction, event: DeploymentRequested) -> list[str]:
-        wish = (event.kind, event.release_id, event.canary)
-        await tx.execute(SQL["add_deployment"], event.deployment_id, event.project_id, event.environment, *wish)
-        older = await tx.fetch(
-            SQL["older_unfinished"], event.project_id, event.environment, event.deployment_id, event.kind
+    async def _add(self, tx: Transaction, event: DeploymentRequested) -> None:
+        await tx.execute(SQL["lock_owner"], event.owner)
+        await tx.execute(SQL["lock_environment"], event.project_id, event.environment)
+        if not await _insert(tx, event):
+            return  # the same wish under another event id, or it was canceled before it came
+        environment = (event.project_id, event.environment)
+        newer = await tx.fetchval(
+            SQL["newer_deployment"], *environment, event.ordinal, event.kind, DEPLOYMENT_QUEUE_FULL.code
         )
-        note = Note(reason="SUPERSEDED", detail=f"a newer deployment, {event.deployment_id}, took its place")
-        return [row["id"] for row in older if await move(tx, row["id"], State.SUPERSEDED, note)]
+        if newer is not None:  # another consumer was faster with it
+            await move(tx, event.deployment_id, State.SUPERSEDED, _superseded(newer))
+            return
+        busy = await tx.fetchval(SQL["busy_environments"], event.owner, *environment)
+        if busy >= self._queue_limit:
+            await move(tx, event.deployment_id, State.FAILED, _refused(busy))
+            return
+        for row in await tx.fetch(SQL["older_unfinished"], *environment, event.deployment_id, event.kind):
+            await move(tx, row["id"], State.SUPERSEDED, _superseded(event.deployment_id))
 
-    async def _cancel(self, tx: Transaction, event: DeploymentCanceled) -> list[str]:
-        row = await tx.fetchrow(SQL["get_deployment"], event.deployment_id)
-        if row is None or row["flipped"]:
-            return []
-        note = Note(reason="CANCELED", detail="canceled on request")
-        return [row["id"]] if await move(tx, row["id"], State.CANCELED, note) else []
+    async def _cancel(self, tx: Transaction, event: DeploymentCanceled) -> None:
+        await tx.execute(SQL["lock_environment"], event.project_id, event.environment)
+        # When another consumer is slower with the request, it will find it canceled.
+        await _insert(tx, DeploymentRequested(event.deployment_id, event.project_id, event.environment))
+        await move(tx, event.deployment_id, State.CANCELED, Note(reason="CANCELED", detail="canceled on request"))
+
+
+async def _insert(tx: Transaction, event: DeploymentRequested) -> bool:
+    wish = (event.owner, event.ordinal, event.kind, event.release_id, event.canary)
+    done = await tx.execute(SQL["add_deployment"], event.deployment_id, event.project_id, event.environment, *wish)
+    return done == "INSERT 0 1"
+
+
+def _superseded(by: str) -> Note:
+    return Note(reason="SUPERSEDED", detail=f"a newer deployment, {by}, took its place")
+
+
+def _refused(busy: int) -> Note:
+    error = DEPLOYMENT_QUEUE_FULL(f"{busy} environments of this account have deployments that are not finished")
+    return Note(stage=Stage.QUEUE, reason=error.code, hint=error.hint, detail=error.detail)

@@ -16,9 +16,12 @@ from kernel.deployments import Kind, Stage, State
 from kernel.errors import INTERNAL, ShipoffError
 from kernel.sealing import Sealer
 from orchestrator.attempt import Attempt, OvertakenError
+from orchestrator.deadlines import Deadlines
 from orchestrator.drivers.base import InstanceInfo
+from orchestrator.environments import Work
 from orchestrator.failures import ProcessFailedError
 from orchestrator.keeper import Keeper
+from orchestrator.leases import LEASE_LOST
 from orchestrator.logs import BuildLog, LogClient
 from orchestrator.moves import move
 from orchestrator.patience import Patience
@@ -27,6 +30,7 @@ from orchestrator.settings import OrchestratorSettings
 from orchestrator.stages.building import Building
 from orchestrator.stages.deriving import Deriving
 from orchestrator.stages.switch import Switch
+from orchestrator.turns import Turn
 
 log = logging.getLogger(__name__)
 
@@ -48,23 +52,27 @@ class Deployer:
     ) -> None:
         self._database, self._patiently, self._sealer, self._logs = database, patience, sealer, logs
         self._building, self._deriving, self._switch, self._keeper = building, deriving, switch, keeper
-        self._builds = asyncio.Semaphore(settings.builds)
+        self._deadlines = Deadlines(settings)
 
-    async def deploy(self, row: Row) -> None:
+    async def deploy(self, work: Work) -> None:
         """Brings a deployment to LIVE or FAILED.
 
         Raises:
-            ShipoffError: the database is away, so that nothing could be written; call again with the row as it is then.
+            ShipoffError: the database is away, or the lease lost, so that nothing could be written; whoever has the
+                lease then calls again, with the row as it is then.
         """
-        build_log = BuildLog(self._logs, row["project_id"], row["id"])
-        attempt = Attempt(row, build_log)
+        build_log = BuildLog(self._logs, work.row["project_id"], work.row["id"])
+        attempt = Attempt(work, build_log, self._deadlines)
         try:
-            await self._advance(attempt)
+            async with attempt.bounded():
+                await self._advance(attempt, work.turn)
         except OvertakenError:
             log.info("deployment %s was ended from outside", attempt.id)
         except ProcessFailedError as failure:
             await self._fail(attempt, failure.error, failure.exit_status, list(failure.last_lines))
         except ShipoffError as error:
+            if error.code == LEASE_LOST.code:
+                raise
             await self._fail(attempt, error)
         except Exception as error:  # a fault of ours must not leave a deployment unfinished
             log.exception("deployment %s failed in stage %s", attempt.id, attempt.stage)
@@ -72,10 +80,11 @@ class Deployer:
         finally:
             await asyncio.shield(attempt.log.finish())
 
-    async def _advance(self, attempt: Attempt) -> None:
+    async def _advance(self, attempt: Attempt, turn: Turn) -> None:
         row = attempt.row
         if row["state"] in (State.QUEUED, State.BUILDING):
             row = await self._released(attempt)
+        turn.end()
         release = await load(self._database, row["release_id"], self._sealer)
         with self._keeper.claim(release.id):
             if not row["flipped"]:
@@ -88,8 +97,7 @@ class Deployer:
     async def _released(self, attempt: Attempt) -> Row:
         if attempt.row["kind"] != Kind.BUILD:
             return await self._deriving.run(attempt)
-        async with self._builds:
-            return await self._building.run(attempt)
+        return await self._building.run(attempt)
 
     async def _start(self, attempt: Attempt, release: Release, host: str) -> list[InstanceInfo]:
         if release.kind == "static":
@@ -103,6 +111,6 @@ class Deployer:
             await attempt.log.line("stderr", f"  | {line}")
         await attempt.log.say(f"{error.code}: {error.detail}")
         await attempt.log.finish()  # who waits for the verdict has seen why when it comes
-        async with self._database.transaction() as tx:
+        async with attempt.lease.transaction() as tx:
             await self._switch.undo(tx, attempt)  # what served before serves again
             await move(tx, attempt.id, State.FAILED, attempt.failed(error, exit_status))

@@ -72,7 +72,7 @@ class Leases:
     """
 
     def __init__(self, database: Database, holder: str, lasts_s: float) -> None:
-        self._database, self._holder, self.lasts_s = database, holder, lasts_s
+        self._database, self.holder, self.lasts_s = database, holder, lasts_s
 
     async def acquire(self, project_id: str, environment: str) -> Lease | None:
         """The lease, with a new token, or None while somebody else has it.
@@ -80,7 +80,7 @@ class Leases:
         Free is also a lease that was renewed in the future: the database's clock was set back, and nobody knows for how
         long it would last.
         """
-        token = await self._database.fetchval(SQL["acquire_lease"], project_id, environment, self._holder, self.lasts_s)
+        token = await self._database.fetchval(SQL["acquire_lease"], project_id, environment, self.holder, self.lasts_s)
         return None if token is None else Lease(self._database, project_id, environment, token)
 
     async def renew(self, lease: Lease) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from kernel.database import Database, load_queries
+from kernel.database import load_queries
 from kernel.database.pool import Row, Transaction
 from kernel.deployments import State, situations
 from kernel.events import DeploymentStateChanged, Envelope
@@ -55,12 +55,6 @@ async def move(tx: Transaction, deployment_id: str, to: State, note: Note = NOTH
     if row is not None:
         await publish(tx, Envelope(_event(row), key=f"{row['project_id']}/{row['environment']}"))
     return row
-
-
-async def move_alone(database: Database, deployment_id: str, to: State, note: Note = NOTHING) -> Row | None:
-    """As `move`, in a transaction of its own."""
-    async with database.transaction() as tx:
-        return await move(tx, deployment_id, to, note)
 
 
 def _event(row: Row) -> DeploymentStateChanged:

@@ -1,24 +1,48 @@
 -- name: add_deployment
-insert into deployments (id, project_id, environment, kind, made_of, canary) values ($1, $2, $3, $4, $5, $6)
+insert into deployments (id, project_id, environment, owner, ordinal, kind, made_of, canary)
+values ($1, $2, $3, $4, $5, $6, $7, $8)
 on conflict (id) do nothing
 
 -- name: lock_environment
 select pg_advisory_xact_lock(hashtextextended($1 || '/' || $2, 0))
 
+-- name: lock_owner
+select pg_advisory_xact_lock(hashtextextended($1, 1))
+
+-- name: newer_deployment
+-- What would have ended the one with ordinal $3 and kind $4, had it come after it.
+select id from deployments
+where project_id = $1 and environment = $2 and ordinal > $3 and (kind <> 'config' or $4 = 'config') and reason <> $5
+order by ordinal desc limit 1
+
+-- name: busy_environments
+select count(distinct (project_id, environment)) from deployments
+where owner = $1 and (project_id, environment) <> ($2, $3) and state in ('QUEUED', 'BUILDING', 'PROVISIONING')
+
 -- name: older_unfinished
 -- A change of variables ends only others of its kind: it waits for a build and then changes what that brought.
 select id from deployments
 where project_id = $1 and environment = $2 and id <> $3 and not flipped
-  and state in ('QUEUED', 'BUILDING', 'PROVISIONING')
-  and arrival < (select arrival from deployments where id = $3) and (kind = 'config' or $4 <> 'config')
+  and state in ('QUEUED', 'BUILDING', 'PROVISIONING') and (kind = 'config' or $4 <> 'config')
+  and (ordinal, arrival) < (select ordinal, arrival from deployments where id = $3)
 
 -- name: unfinished_environments
-select distinct project_id, environment from deployments where state in ('QUEUED', 'BUILDING', 'PROVISIONING')
+-- Those that nobody but $1 has a lease of.
+select distinct project_id, environment from deployments
+where state in ('QUEUED', 'BUILDING', 'PROVISIONING')
+  and (project_id, environment) not in
+    (select project_id, environment from leases where holder <> $1 and expires_at > clock_timestamp())
 
 -- name: next_deployment
-select * from deployments
+select *, (extract(epoch from clock_timestamp() - created_at) * 1000)::bigint as waited_ms from deployments
 where project_id = $1 and environment = $2 and state in ('QUEUED', 'BUILDING', 'PROVISIONING')
-order by flipped desc, arrival limit 1
+order by flipped desc, ordinal, arrival limit 1
+
+-- name: is_unfinished
+select state in ('QUEUED', 'BUILDING', 'PROVISIONING') from deployments where id = $1
+
+-- name: tell_environment
+select pg_notify($1, $2)
 
 -- name: get_deployment
 select * from deployments where id = $1

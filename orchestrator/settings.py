@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from pydantic import Field
@@ -21,7 +22,22 @@ class OrchestratorSettings(Settings):
         runtimes_dir: language runtimes that the platform unpacked itself; "" when the system has them all.
         apps_url: where a project is served; `{project}` is its name.
         gateway_url: where sources are fetched from, by git over HTTP.
+        worker: this orchestrator's name among all; the same after a restart, so that it goes on at once with what it
+            had. The host's name, which in Kubernetes is the pod's.
+        lease_s: an orchestrator that is silent for this long loses what it works on to another. It renews at a third of
+            it; much shorter, and a busy machine loses its work for nothing.
+        queue_limit: environments of one account that may have an unfinished deployment; more than a team pushes at a
+            time, less than what would keep the builds busy for an hour.
         builds: builds at a time on this machine; a build is mostly CPU, so about one a core.
+        queue_s: how long a deployment waits for its turn to build.
+        fetch_s: a stage's deadline, like the following: clone of a large repository.
+        detect_s: reading a few files of the tree.
+        build_s: install and build; the driver ends the commands before, and says which.
+        artifact_s: packing and uploading what was built.
+        release_s: a few rows.
+        launch_s: from asking for instances until their processes run: a slug may have to be fetched and unpacked.
+        health_s: above start_s, which says better what is wrong.
+        route_s: above routers_s, which says who is behind.
         start_s: an app must pass its health check within this many seconds of its start. Next.js needs about 3 s here;
             a minute leaves room for a slow machine.
         drain_s: an old instance may go on with the requests it has for this long; longer than most uploads.
@@ -52,7 +68,19 @@ class OrchestratorSettings(Settings):
     run_dir: Path
     runtimes_dir: str = ""
     apps_url: str = "http://{project}.localhost:8080"
+    worker: str = Field(default_factory=socket.gethostname, min_length=1)
+    lease_s: float = Field(default=15.0, gt=0)
+    queue_limit: int = Field(default=50, ge=1)
     builds: int = Field(default=2, ge=1)
+    queue_s: float = Field(default=3600.0, gt=0)
+    fetch_s: float = Field(default=600.0, gt=0)
+    detect_s: float = Field(default=60.0, gt=0)
+    build_s: float = Field(default=1200.0, gt=0)
+    artifact_s: float = Field(default=600.0, gt=0)
+    release_s: float = Field(default=300.0, gt=0)
+    launch_s: float = Field(default=600.0, gt=0)
+    health_s: float = Field(default=600.0, gt=0)
+    route_s: float = Field(default=300.0, gt=0)
     start_s: float = Field(default=60.0, gt=0)
     drain_s: float = Field(default=30.0, ge=0)
     warm_s: float = Field(default=300.0, ge=0)

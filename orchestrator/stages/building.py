@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from kernel.database import Database
 from kernel.database.pool import Row
 from kernel.deployments import Stage, State
 from orchestrator.attempt import Attempt, OvertakenError
 from orchestrator.build.builder import Builder
-from orchestrator.moves import move_alone
+from orchestrator.moves import Note, move
 from orchestrator.patience import Patience
 from orchestrator.release.release import Release
 from orchestrator.stages.releasing import Releasing
@@ -16,8 +15,8 @@ from orchestrator.stages.releasing import Releasing
 class Building:
     """Makes the releases of deployments that need a build."""
 
-    def __init__(self, database: Database, builder: Builder, patience: Patience, releasing: Releasing) -> None:
-        self._database, self._builder, self._patiently, self._releasing = database, builder, patience, releasing
+    def __init__(self, builder: Builder, patience: Patience, releasing: Releasing) -> None:
+        self._builder, self._patiently, self._releasing = builder, patience, releasing
 
     async def run(self, attempt: Attempt) -> Row:
         """Builds the attempt's commit; returns its row in PROVISIONING, with the new release.
@@ -28,7 +27,7 @@ class Building:
             OvertakenError: somebody ended the deployment.
         """
         if attempt.row["state"] == State.QUEUED:
-            await self._moved(attempt)
+            await self._patiently(lambda: self._begin(attempt))
         spec = await self._releasing.spec(attempt)
         built = await self._builder.build(attempt, spec)
         attempt.enter(Stage.RELEASE)
@@ -45,6 +44,7 @@ class Building:
         )
         return await self._releasing.made(attempt, release, spec.project.name)
 
-    async def _moved(self, attempt: Attempt) -> None:
-        if await self._patiently(lambda: move_alone(self._database, attempt.id, State.BUILDING)) is None:
-            raise OvertakenError
+    async def _begin(self, attempt: Attempt) -> None:
+        async with attempt.lease.transaction() as tx:
+            if await move(tx, attempt.id, State.BUILDING, Note(timings_ms=attempt.timings_ms)) is None:
+                raise OvertakenError

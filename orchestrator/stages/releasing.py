@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
-from kernel.database import Database, load_queries
+from kernel.database import load_queries
 from kernel.database.pool import Row
 from kernel.deployments import State
 from kernel.rpc import RpcClient
@@ -28,10 +28,8 @@ class Releasing:
         apps_url: where a project is served; `{project}` is its name.
     """
 
-    def __init__(
-        self, database: Database, projects: RpcClient, sealer: Sealer, patience: Patience, apps_url: str
-    ) -> None:
-        self._database, self._sealer, self._patiently, self._apps_url = database, sealer, patience, apps_url
+    def __init__(self, projects: RpcClient, sealer: Sealer, patience: Patience, apps_url: str) -> None:
+        self._sealer, self._patiently, self._apps_url = sealer, patience, apps_url
         self._projects = projects.stub(ProjectsStub)
 
     async def spec(self, attempt: Attempt) -> DeploymentSpec:
@@ -54,13 +52,13 @@ class Releasing:
 
     async def _provision(self, attempt: Attempt, release: Release, project_name: str, *, new: bool) -> Row:
         url = self._apps_url.format(project=project_name)
-        async with self._database.transaction() as tx:
-            if new:
-                await save(tx, release, self._sealer)
+        async with attempt.lease.transaction() as tx:
             await tx.execute(SQL["set_host"], attempt.id, urlsplit(url).hostname or "")
             attempt.leave()
             note = Note(release_id=release.id, url=url, timings_ms=attempt.timings_ms)
             row = await move(tx, attempt.id, State.PROVISIONING, note)
             if row is None:
-                raise OvertakenError  # nothing of this transaction stays
+                raise OvertakenError  # by somebody else, or by ourselves in a commit whose answer was lost
+            if new:
+                await save(tx, release, self._sealer)
         return row

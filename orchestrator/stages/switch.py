@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from kernel.database import Database, load_queries
+from kernel.database import load_queries
 from kernel.database.pool import Row, Transaction
 from kernel.deployments import State
 from kernel.events import Envelope, ReleaseLive
@@ -31,13 +31,12 @@ class Switch:
     def __init__(
         self,
         settings: OrchestratorSettings,
-        database: Database,
         table: RouteTable,
         acknowledgements: Acknowledgements,
         keeper: Keeper,
         patience: Patience,
     ) -> None:
-        self._settings, self._database, self._table = settings, database, table
+        self._settings, self._table = settings, table
         self._acknowledgements, self._keeper, self._patiently = acknowledgements, keeper, patience
 
     async def flip(self, attempt: Attempt, release: Release, infos: list[InstanceInfo]) -> Row:
@@ -46,7 +45,7 @@ class Switch:
         Raises:
             OvertakenError: the deployment was ended before.
         """
-        async with self._database.transaction() as tx:
+        async with attempt.lease.transaction() as tx:
             row = await tx.fetchrow(SQL["get_deployment"], attempt.id)
             if row is None or row["flipped"]:
                 raise OvertakenError  # by ourselves: the commit was done although its answer was lost
@@ -81,7 +80,7 @@ class Switch:
 
     async def _live(self, attempt: Attempt, release: Release, row: Row) -> None:
         environment = (attempt.project_id, attempt.environment)
-        async with self._database.transaction() as tx:
+        async with attempt.lease.transaction() as tx:
             before = await tx.fetchrow(SQL["live_deployment"], *environment)
             if before is not None and before["id"] != attempt.id:
                 await move(tx, before["id"], State.INACTIVE)

@@ -4,6 +4,10 @@ values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (id) do nothing
 returning *;
 
+-- name: next_ordinal
+-- Asked for while the project is locked, so the numbers of a project grow in the order of its commits.
+select nextval('deployment_ordinals');
+
 -- name: get
 select * from deployments where id = $1 and ($2 = '' or project_id = $2);
 

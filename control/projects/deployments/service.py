@@ -156,6 +156,7 @@ async def add(tx: Transaction, request: Request) -> Deployment:
         kind,
         request.release_id,
         canary_of(request.canary),
+        await tx.fetchval(SQL["next_ordinal"]),
     )
     await publish(tx, Envelope(data=event, key=f"{request.project_id}/{environment}", trace=traceparent.get()))
     return Deployment(**row)

@@ -62,7 +62,9 @@ async def test_a_deployment_and_its_event_commit_together_and_once(server: Proje
     rows = await database.fetch("select stream, envelope from outbox")
     assert [row["stream"] for row in rows] == ["deployments"]
     envelope = decode(rows[0]["envelope"])
-    assert envelope.data == DeploymentRequested(wanted.deployment_id, project.id, "production", project.account_id)
+    assert envelope.data == DeploymentRequested(
+        wanted.deployment_id, project.id, "production", project.account_id, ordinal=1
+    )
     assert envelope.key == f"{project.id}/production"
 
 

@@ -1,0 +1,1 @@
+drop sequence deployment_ordinals;
