@@ -77,7 +77,7 @@ class Attempt:
             stage=self.stage.value,
             reason=error.code,
             hint=error.hint,
-            detail=error.detail,
+            detail=self.log.masked(error.detail),
             exit_status=exit_status,
             timings_ms=self.timings_ms,
         )

@@ -86,6 +86,7 @@ class Deployer:
             row = await self._released(attempt)
         turn.end()
         release = await load(self._database, row["release_id"], self._sealer)
+        attempt.log.hide({**release.plan.run_env, **release.env})
         with self._keeper.claim(release.id):
             if not row["flipped"]:
                 infos = await self._start(attempt, release, row["host"])

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import time
 from collections import deque
+from collections.abc import Mapping
 from typing import Final
 
 from kernel import ids, tasks
@@ -18,6 +19,7 @@ from kernel.database import Database, load_queries
 from kernel.errors import ShipoffError
 from kernel.rpc import RpcClient
 from orchestrator.drivers.base import Driver, InstanceInfo, LogLine
+from orchestrator.masking import Masker
 from proto.logsink.v1.logsink_pb2 import AppendRequest, Line
 from proto.logsink.v1.logsink_pb2_grpc import LogsStub
 
@@ -61,10 +63,19 @@ class BuildLog:
         self._producer = f"{deployment_id}/{ids.new('bld')}"
         self._waiting: deque[Line] = deque()
         self._dropped = 0
+        self._masker = Masker()
         self._some = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._sender = tasks.spawn(self._send(), f"build log of {deployment_id}")
+
+    def hide(self, variables: Mapping[str, str]) -> None:
+        """Keeps these variables' secrets out of the lines from now on."""
+        self._masker = Masker(variables)
+
+    def masked(self, text: str) -> str:
+        """A text that goes elsewhere, without the secrets."""
+        return self._masker.mask(text)
 
     async def line(self, stream: str, text: str) -> None:
         """Adds a line; stream is stdout, stderr or platform."""
@@ -94,7 +105,7 @@ class BuildLog:
             deployment_id=self._deployment,
             source="build",
             stream="system" if stream == "platform" else stream,
-            text=text,
+            text=self._masker.mask(text),
         )
 
     async def _send(self) -> None:

@@ -19,14 +19,8 @@ from typing import IO, Final
 import zstandard
 
 from kernel.errors import define
+from orchestrator.build.refusals import ARTIFACT_REFUSED, ARTIFACT_TOO_LARGE, readable
 
-ARTIFACT_TOO_LARGE = define(
-    "ARTIFACT_TOO_LARGE",
-    source="client",
-    status=422,
-    hint="leave out what the app does not need to run, or ask for more",
-)
-ARTIFACT_REFUSED = define("ARTIFACT_REFUSED", source="client", status=422)
 SLUG_DAMAGED = define("SLUG_DAMAGED", hint="deploy again; the object store returned something else than was stored")
 
 # Regenerated at will, or of no use at run time.
@@ -65,8 +59,13 @@ def pack(tree: Path, target: Path, *, epoch_s: int, max_bytes: int) -> Slug:
         max_bytes: of all files together, before compression.
 
     Raises:
-        ShipoffError: ARTIFACT_TOO_LARGE; ARTIFACT_REFUSED for what is neither file, directory nor link.
+        ShipoffError: ARTIFACT_TOO_LARGE; ARTIFACT_REFUSED for what is neither file, directory nor link; DISK_FULL.
     """
+    with readable():
+        return _pack(tree, target, epoch_s, max_bytes)
+
+
+def _pack(tree: Path, target: Path, epoch_s: int, max_bytes: int) -> Slug:
     total = 0
     with target.open("wb") as raw, zstandard.ZstdCompressor(level=LEVEL, threads=2).stream_writer(raw) as packed:
         hashing = _HashingWriter(packed)

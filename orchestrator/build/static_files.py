@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from kernel.errors import define
-from orchestrator.build.slug import ARTIFACT_REFUSED, ARTIFACT_TOO_LARGE
+from orchestrator.build.refusals import ARTIFACT_REFUSED, ARTIFACT_TOO_LARGE, readable
 
 OUTPUT_MISSING = define(
     "OUTPUT_MISSING", source="client", status=422, hint="set output_dir to the folder that the build writes"
@@ -99,6 +99,11 @@ def collect(root: Path, within: Path, limits: StaticLimits) -> list[StaticFile]:
     Raises:
         ShipoffError: OUTPUT_MISSING, ARTIFACT_REFUSED, ARTIFACT_TOO_LARGE.
     """
+    with readable():
+        return _collect(root, within, limits)
+
+
+def _collect(root: Path, within: Path, limits: StaticLimits) -> list[StaticFile]:
     real = Path(os.path.realpath(root))
     if not real.is_relative_to(os.path.realpath(within)):
         raise ARTIFACT_REFUSED(f"the output directory {root.name} is a link out of the project")

@@ -6,6 +6,7 @@ what it started outside this process's memory, so that an orchestrator that was 
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +26,15 @@ INSTANCE_START_FAILED = define("INSTANCE_START_FAILED", retryable=True)
 
 LogStream = Literal["stdout", "stderr", "platform"]
 OnLine = Callable[[LogStream, str], Awaitable[None]]
-Reason = Literal["", "exit", "signal", "deadline", "memory", "disk", "stopped", "lost"]
+Reason = Literal["", "exit", "signal", "deadline", "memory", "disk", "output", "stopped", "lost"]
+
+
+def signal_name(number: int) -> str:
+    """SIGKILL for 9; a real-time signal has no name but its number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +48,12 @@ class Limits:
         disk_bytes: size of the app directory after a build, and of one written file.
         tmp_bytes: size of /tmp.
         files: open descriptors per process.
-        log_bytes: bytes of output that are kept; a build passes lines on up to this and then counts the rest.
+        log_bytes: bytes of output that are kept; a build passes lines on up to this, and of the rest the last ones.
+        output_bytes: a build step that writes more than this to its output is ended.
         line_bytes: a longer line is cut.
+        entries: files and directories that a build may leave.
+        cpu_weight: beside what else runs here, 100 is an instance's (needs a cgroup).
+        nice: added to the niceness of every process; the priority of reads and writes goes along.
         deadline_s: wall clock of a whole build; unused by instances.
     """
 
@@ -51,11 +64,16 @@ class Limits:
     tmp_bytes: int = 512 << 20
     files: int = 8192
     log_bytes: int = 8 << 20
+    output_bytes: int = 1 << 30
     line_bytes: int = 8 << 10
+    entries: int = 500_000
+    cpu_weight: int = 100
+    nice: int = 0
     deadline_s: float = 900.0
 
 
-BUILD_LIMITS = Limits(memory_bytes=4 << 30)
+# What runs goes before what is built: an eighth of an instance's share where both want the processor.
+BUILD_LIMITS = Limits(memory_bytes=4 << 30, cpu_weight=12, nice=10)
 INSTANCE_LIMITS = Limits(memory_bytes=512 << 20, processes=512, tmp_bytes=128 << 20)
 
 
@@ -84,7 +102,7 @@ class BuildResult:
 
     Attributes:
         failed_step: "install" or "build", "" when all went well.
-        reason: why it failed: exit, signal, deadline, memory or disk.
+        reason: why it failed: exit, signal, deadline, memory, disk or output.
         exit_status: of the failed step; negative is a signal.
         last_lines: the end of the failed step's output, at most 50 lines.
         timings_ms: step -> duration.

@@ -42,8 +42,8 @@ class Cgroups:
             for parent in self._parents
         )
 
-    def make(self, name: str, *, memory_bytes: int, processes: int, cpus: float) -> list[str]:
-        """Makes a group with its limits; returns its directories, possibly none."""
+    def make(self, name: str, *, memory_bytes: int, processes: int, cpus: float, weight: int = 100) -> list[str]:
+        """Makes a group with its limits, and its share of the processors (100 is usual); returns its directories."""
         values = {
             "memory.max": str(memory_bytes),
             "memory.swap.max": "0",
@@ -51,6 +51,8 @@ class Cgroups:
             "memory.limit_in_bytes": str(memory_bytes),
             "memory.memsw.limit_in_bytes": str(memory_bytes),
             "pids.max": str(processes),
+            "cpu.weight": str(weight),
+            "cpu.shares": str(max(2, weight * 1024 // 100)),
         }
         if cpus:
             values |= {"cpu.max": f"{int(cpus * 100_000)} 100000", "cpu.cfs_quota_us": str(int(cpus * 100_000))}

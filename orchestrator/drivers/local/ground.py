@@ -73,9 +73,9 @@ class Ground:
         etc = prepare_etc(self.config.systems / f"{uid or 'user'}-{runtime}", uid or 1000, mounts)
         return Sandbox(app, etc, mounts, uid, limits.tmp_bytes, cache, egress)
 
-    def launch(self, sandbox: Sandbox, groups: list[str]) -> Launch:
+    def launch(self, sandbox: Sandbox, groups: list[str], nice: int = 0) -> Launch:
         """What starts bubblewrap for it."""
-        return Launch(self._bwrap, bwrap_args(sandbox), agent_command(sandbox), self._seccomp, groups)
+        return Launch(self._bwrap, bwrap_args(sandbox), agent_command(sandbox), self._seccomp, groups, nice)
 
     def orders(
         self,

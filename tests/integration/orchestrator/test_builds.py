@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import signal
 
@@ -131,14 +132,30 @@ async def test_memory_is_bounded_where_there_are_control_groups(workshop: Worksh
     assert (result.ok, result.reason) == (False, "memory")
 
 
-async def test_a_flood_of_output_is_cut_and_said_once(workshop: Workshop) -> None:
+async def test_of_a_flood_of_output_the_beginning_and_the_end_are_kept(workshop: Workshop) -> None:
     limits = tightened(BUILD_LIMITS, log_bytes=10_000)
-    result = await workshop.build(workshop.job("yes 0123456789 | head -n 200000", limits=limits))
+    result = await workshop.build(workshop.job("seq 1 200000; echo the end >&2", limits=limits))
     assert result.ok
-    assert sum(len(text) + 1 for text in workshop.said()) <= 10_000
-    assert [text for stream, text in workshop.lines if stream == "platform"][1:] == [
-        "the output is over its limit: the rest is not kept"
-    ]
+    said = workshop.said()
+    assert said[:3] == ["1", "2", "3"]
+    assert {"199999", "200000", "the end"} <= set(said[-52:])
+    assert len(said) < 500
+    notes = [text for stream, text in workshop.lines if stream == "platform" and text.startswith("…")]
+    assert notes == ["… 1.2 MiB of output are left out here: the log keeps 9 KiB …"]
+
+
+async def test_how_each_step_ended_and_how_long_it_took_stands_in_the_log(workshop: Workshop) -> None:
+    plan = BuildPlan("custom", "dynamic", install="true", build="exit 4")
+    await workshop.build(BuildJob("bld_t", PROJECT, plan, workshop.tree({})))
+    notes = [text.rsplit(" after ", 1) for stream, text in workshop.lines if stream == "platform"]
+    assert [note[0] for note in notes] == ["$ true", "install done", "$ exit 4", "build failed with status 4"]
+    assert all(re.fullmatch(r"\d+\.\d s", took) for _, *rest in notes for took in rest)
+
+
+async def test_a_real_time_signal_has_its_number(workshop: Workshop) -> None:
+    result = await workshop.build(workshop.job("kill -35 $$"))
+    assert (result.reason, result.exit_status) == ("signal", -35)
+    assert "build was ended by signal 35" in workshop.lines[-1][1]
 
 
 async def test_a_very_long_line_is_cut(workshop: Workshop) -> None:
