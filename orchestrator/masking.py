@@ -21,7 +21,7 @@ CUT: Final = " … (line cut)"  # what drivers put behind a line that they cut
 _SECRET_NAME: Final = re.compile(
     r"(?i)key|token|secret|passw|pwd|passphrase|credential|private|auth|cookie|salt|signature|dsn|cert|webhook"
 )
-# A word, a path, an address without a password, a number, a version, a list of hosts: no secret unless its name says so.
+# A word, a path, an address without a password, a number, a version, hosts: no secret unless its name says so.
 _PLAIN: Final = re.compile(
     r"[A-Za-z]{1,20}([-_ ][A-Za-z]{1,20}){0,4}|[\d.,:]*|\.{0,2}(/[\w.@-]*)+|[\w.-]+(:\d+)?(,[\w.-]+(:\d+)?)*"
 )

@@ -13,6 +13,7 @@ from orchestrator.drivers.base import Limits, LogStream, OnLine
 from orchestrator.drivers.local.lines import KEEP_LAST, LineSplitter
 
 TAIL_BYTES: Final = 64 << 10
+_STREAMS: Final[tuple[LogStream, ...]] = ("stdout", "stderr")
 _LINE_COST: Final = 32  # a line without text costs the log something too
 
 
@@ -31,8 +32,8 @@ class BuildOutput:
         self._begin_step()
 
     def _begin_step(self) -> None:
-        self._splitters = {name: LineSplitter(self._limits.line_bytes) for name in ("stdout", "stderr")}
-        self._tails = {"stdout": b"", "stderr": b""}
+        self._splitters = {name: LineSplitter(self._limits.line_bytes) for name in _STREAMS}
+        self._tails = dict.fromkeys(_STREAMS, b"")
         self._left_out = 0
         self.last: deque[str] = deque(maxlen=KEEP_LAST)
 
@@ -68,13 +69,13 @@ class BuildOutput:
 
     async def end(self) -> None:
         """The step is over: what has no line feed, and the end of what was left out."""
-        for stream in ("stdout", "stderr"):
+        for stream in _STREAMS:
             for line in self._splitters[stream].end():
                 await self._line(stream, line)
         if self._left_out:
             size = f"{self._left_out / 2**20:.1f} MiB"
             await self.say(f"… {size} of output are left out here: the log keeps {self._limits.log_bytes >> 10} KiB …")
-            for stream in ("stdout", "stderr"):
+            for stream in _STREAMS:
                 await self._tail(stream)
 
     async def _tail(self, stream: LogStream) -> None:
