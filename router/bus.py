@@ -18,6 +18,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
+from kernel.tasks import spawn, stop
 from router.core.changes import MOST_BYTES
 from router.core.table import Table
 
@@ -117,13 +118,29 @@ class Bus:
         Args:
             serving: requests wait meanwhile, so the steps are small.
         """
-        cursor, count = 0, _RECORDS if serving else _RECORDS_AT_START
-        while True:
+        count = _RECORDS if serving else _RECORDS_AT_START
+        ahead = spawn(self._scan(0, count), "router.scan")
+        try:
+            while True:
+                answer = await ahead
+                if isinstance(answer, Exception):
+                    raise answer
+                cursor, fields = answer
+                if cursor:
+                    ahead = spawn(self._scan(cursor, count), "router.scan")  # Redis works while we do
+                yield fields
+                if not cursor:
+                    return
+        finally:
+            await stop(ahead)
+
+    async def _scan(self, cursor: int, count: int) -> tuple[int, dict[bytes, bytes]] | Exception:
+        """The next cursor and fields; or what went wrong, as nobody may ever ask a task that runs ahead."""
+        try:
             answer: Any = await self._redis.hscan(HASH, cursor, count=count)
-            cursor, fields = answer
-            yield fields
-            if not int(cursor):
-                return
+        except GONE as error:
+            return error
+        return int(answer[0]), answer[1]
 
     async def events(self, cursor: bytes) -> list[Entry]:
         """Entries behind a cursor; waits for one, at most BLOCK_S seconds. Id and envelope each."""

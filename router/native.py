@@ -22,6 +22,9 @@ ROOT: Final = Path(__file__).parent
 HOT: Final = (
     "core/body.py",
     "core/head.py",
+    "core/hosts.py",
+    "core/packed.py",
+    "core/paths.py",
     "core/balance.py",
     "core/request.py",
     "core/activity.py",

@@ -2,20 +2,26 @@
 
 The packed routes lie in many small dicts instead of one, so that nothing ever grows, is copied or is freed in one long
 step: at a million hosts a single dict stops the worker for 60 ms when it grows, and for 40 ms when it goes.
+
+A route stays unpacked from the second time on that it is asked for, unless very many others are asked for in between: a
+crawler that goes through all hosts once neither pays for keeping them nor drives out those that are busy.
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from typing import Final
 
+from router.core.alike import alike
 from router.core.packed import unpack
 from router.core.paths import Paths
 from router.core.records import Route
 
 # A host whose one route covers every path is that route; all others have their routes by prefix.
 Entry = Route | Paths
-PARTS: Final = 256
+PARTS: Final = 512
+_MASK: Final = PARTS - 1
 _WARM: Final = 65_536
 
 
@@ -30,12 +36,13 @@ class Hosts:
         most_warm: routes kept unpacked, about 400 bytes each; the one unpacked longest ago goes first.
     """
 
-    __slots__ = ("_at", "_count", "_parts", "_prefix", "_ring", "warm")
+    __slots__ = ("_asked", "_at", "_count", "_parts", "_prefix", "_ring", "warm")
 
     def __init__(self, prefix: bytes = b"", most_warm: int = _WARM) -> None:
         self.warm: dict[bytes, Entry] = {}
         self._prefix = prefix
-        self._parts: tuple[dict[bytes, bytes | Paths], ...] = tuple({} for _ in range(PARTS))
+        self._parts: list[dict[bytes, bytes | Paths]] = [{} for _ in range(PARTS)]
+        self._asked = array("q", bytes(8 * most_warm))  # hashes of keys that were asked for once
         self._ring: list[bytes | None] = [None] * most_warm
         self._at = 0
         self._count = 0
@@ -43,17 +50,23 @@ class Hosts:
     def find(self, key: bytes) -> Entry | None:
         """What answers for a host."""
         entry = self.warm.get(key)
-        if entry is None:
-            packed = self._parts[hash(key) % PARTS].get(key)
-            if packed is None:
-                return None
-            entry = unpack(self._prefix + key, b"", packed) if type(packed) is bytes else packed  # type: ignore[assignment]
+        if entry is not None:
+            return entry
+        of = hash(key)
+        packed = self._parts[of & _MASK].get(key)
+        if packed is None:
+            return None
+        entry = unpack(self._prefix + key, b"", packed) if type(packed) is bytes else packed  # type: ignore[assignment]
+        slot = of % len(self._ring)
+        if self._asked[slot] == of:
             self._warm(key, entry)  # type: ignore[arg-type]
+        else:
+            self._asked[slot] = of
         return entry
 
     def put(self, key: bytes, path: bytes, packed: bytes) -> None:
         """Adds a route or replaces the one of the same host and path."""
-        part = self._parts[hash(key) % PARTS]
+        part = self._parts[hash(key) & _MASK]
         before = part.get(key)
         if isinstance(before, Paths):
             before.put(path, packed)
@@ -71,7 +84,7 @@ class Hosts:
 
     def delete(self, key: bytes, path: bytes) -> None:
         """Removes a route, if there is one."""
-        part = self._parts[hash(key) % PARTS]
+        part = self._parts[hash(key) & _MASK]
         left = part.get(key)
         if isinstance(left, Paths):
             left.delete(path)
@@ -89,7 +102,7 @@ class Hosts:
 
     def get(self, key: bytes, path: bytes) -> bytes | None:
         """The packed route of exactly this host and path."""
-        found = self._parts[hash(key) % PARTS].get(key)
+        found = self._parts[hash(key) & _MASK].get(key)
         if isinstance(found, Paths):
             return found.get(path)
         return None if path else found
@@ -104,11 +117,14 @@ class Hosts:
             else:
                 yield host, b"", found
 
-    def free(self, number: int) -> None:
-        """Forgets one part of a table that is no longer used, and as large a part of what is warm."""
-        self._parts[number].clear()
-        for _ in range(min(len(self.warm), len(self._ring) // PARTS + 1)):
-            _ = self.warm.popitem()
+    def inherit(self, before: Hosts, number: int) -> None:
+        """Takes over what is equal in one part of a table that this one replaces; the rest of that part is forgotten.
+
+        As large a part goes of what was warm there.
+        """
+        self._parts[number] = alike(self._parts[number], before._parts[number])
+        for _ in range(min(len(before.warm), len(before._ring) // PARTS + 1)):
+            _ = before.warm.popitem()
 
     def __len__(self) -> int:
         return self._count

@@ -9,11 +9,13 @@ The version of a record decides; between equal ones (a file without versions) th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from router.core.alike import alike
+
 Listed = tuple[str, str, int, str]
-_PARTS: Final = 64  # many small dicts: none ever grows in one long step
+_PARTS: Final = 512  # many small dicts: none ever grows in one long step
 _NOBODY: Final[tuple[str, int, tuple[str, ...]]] = ("", -1, ())
 
 
@@ -23,7 +25,7 @@ class Owners:
     __slots__ = ("_parts",)
 
     def __init__(self) -> None:
-        self._parts: tuple[dict[str, tuple[str, int, tuple[str, ...]]], ...] = tuple({} for _ in range(_PARTS))
+        self._parts: list[dict[str, tuple[str, int, tuple[str, ...]]]] = [{} for _ in range(_PARTS)]
 
     def claim(self, release: str, version: int, listed: Sequence[Listed]) -> tuple[list[Listed], set[str]]:
         """A release's record has come.
@@ -62,12 +64,11 @@ class Owners:
             else:
                 part[address] = (owner, since, tuple(name for name in users if name != release))
 
-    def forget(self, most: int) -> bool:
-        """Forgets up to so many addresses of a table that is no longer used; False when none is left."""
-        part = next(filter(None, self._parts), None)
-        for _ in range(min(most, len(part or ()))):
-            _ = part.popitem() if part else None
-        return part is not None
+    def inherit(self, before: Owners) -> Iterator[None]:
+        """Takes over what is equal in those of a table that this one replaces, part by part; forgets the rest."""
+        for number, part in enumerate(before._parts):
+            self._parts[number] = alike(self._parts[number], part)
+            yield
 
     def __len__(self) -> int:
         return sum(map(len, self._parts))

@@ -12,11 +12,13 @@ from typing import Final
 
 import orjson
 
+from router.core import id_bytes
 from router.core.reading import Json
-from router.core.records import DYNAMIC, MOST_VERSION, PLAIN_HOST, STATIC, Route
+from router.core.records import DYNAMIC, MOST_VERSION, PLAIN_HOST, PRODUCTION, STATIC, Route, plain
 
 _HEAD: Final = Struct(">BQ")
 _PLAIN: Final = Struct(">BQ16s16s")
+_PROJECT_AT, _RELEASE_AT = 9, 25
 # What a route has in common with the ordinary ones and is told by a flag; everything else stands in the JSON.
 _STATIC, _PROJECT, _RELEASE, _PRODUCTION, _MORE = 1, 2, 4, 8, 16
 _IDS: Final = ((_PROJECT, "project", "prj_"), (_RELEASE, "release", "rel_"))
@@ -24,7 +26,6 @@ _ORDINARY: Final = {
     DYNAMIC: _PROJECT | _RELEASE | _PRODUCTION,
     STATIC: _PROJECT | _RELEASE | _PRODUCTION | _STATIC,
 }
-_ENVIRONMENT: Final = "production"
 _NOTHING: Final = (None, "")
 _STATUS: Final = 308
 
@@ -37,7 +38,7 @@ def pack(route: Route) -> bytes:
     version: int = more.pop("version", 0)
     flags, ids = 0, b""
     for flag, field, prefix in _IDS:
-        if raw := _raw(more.get(field), prefix):
+        if raw := id_bytes.read(more.get(field), prefix):
             flags, ids = flags | flag, ids + raw
             del more[field]
     if more["kind"] == STATIC and flags & _RELEASE and more["manifest"] == _manifest(route.release):
@@ -45,7 +46,7 @@ def pack(route: Route) -> bytes:
         del more["kind"], more["manifest"]
     elif more["kind"] == DYNAMIC:
         del more["kind"]
-    if more.get("environment") == _ENVIRONMENT:
+    if more.get("environment") == PRODUCTION:
         flags |= _PRODUCTION
         del more["environment"]
     if more.get("status") == _STATUS:
@@ -61,21 +62,23 @@ def pack_plain(record: Json) -> tuple[bytes, bytes] | None:
     Returns:
         None for every other record, valid or not; `Route` and `pack` decide about those.
     """
-    get = record.get
-    host, kind, release = get("host"), get("kind"), get("release")
-    if type(host) is not str or PLAIN_HOST(host) is None or get("environment") != _ENVIRONMENT:
+    host, kind, release = record.get("host"), record.get("kind"), record.get("release")
+    if type(host) is not str or PLAIN_HOST(host) is None or record.get("environment") != PRODUCTION:
         return None
     flags = _ORDINARY.get(kind) if type(kind) is str else None
     if flags is None:
         return None
-    if get("path", "/") != "/" or get("rules") or get("weights") or get("location") not in _NOTHING:
+    if record.get("path", "/") != "/" or record.get("location") not in _NOTHING:
         return None
-    if (status := get("status")) is not None and (type(status) is not int or status != _STATUS):
+    if record.get("rules") or record.get("weights"):
         return None
-    manifest = get("manifest")
+    if (status := record.get("status")) is not None and (type(status) is not int or status != _STATUS):
+        return None
+    manifest = record.get("manifest")
     if manifest != _manifest(release) if flags & _STATIC else manifest not in _NOTHING:
         return None
-    project_raw, release_raw, version = _raw(get("project"), "prj_"), _raw(release, "rel_"), get("version")
+    project_raw, release_raw = id_bytes.read(record.get("project"), "prj_"), id_bytes.read(release, "rel_")
+    version = record.get("version")
     if not project_raw or not release_raw or type(version) is not int or not 0 <= version <= MOST_VERSION:
         return None
     return host.encode(), _PLAIN.pack(flags, version, project_raw, release_raw)
@@ -90,9 +93,9 @@ def unpack(host: bytes, path: bytes, packed: bytes) -> Route:
     """
     if packed[0] & _MORE:
         return Route(unpack_record(host, path, packed))
-    flags, version, project, release = _PLAIN.unpack(packed)
-    name = "rel_" + release.hex()
-    route = Route.plain(host, path, "prj_" + project.hex(), name, version)
+    flags, version = _HEAD.unpack_from(packed)
+    name = id_bytes.text("rel_", packed, _RELEASE_AT)
+    route = plain(host, path, id_bytes.text("prj_", packed, _PROJECT_AT), name, version)
     if flags & _STATIC:
         route.kind, route.manifest = STATIC, _manifest(name)
     return route
@@ -105,12 +108,12 @@ def unpack_record(host: bytes, path: bytes, packed: bytes) -> Json:
     at = _HEAD.size
     for flag, field, prefix in _IDS:
         if flags & flag:
-            record[field] = prefix + packed[at : at + 16].hex()
+            record[field] = id_bytes.text(prefix, packed, at)
             at += 16
     if flags & _STATIC:
         record |= {"kind": STATIC, "manifest": _manifest(record["release"])}
     if flags & _PRODUCTION:
-        record["environment"] = _ENVIRONMENT
+        record["environment"] = PRODUCTION
     if flags & _MORE:
         record |= orjson.loads(packed[at:])
     return record
@@ -124,14 +127,3 @@ def version_of(packed: bytes) -> int:
 
 def _manifest(release: object) -> str:
     return f"releases/{release}/manifest.json"
-
-
-def _raw(text: object, prefix: str) -> bytes:
-    """The 16 bytes of an id of kernel/ids.py; b"" when the text is no such id."""
-    if type(text) is not str or len(text) != 36 or text[:4] != prefix:
-        return b""
-    try:
-        raw = bytes.fromhex(text[4:])
-    except ValueError:
-        return b""
-    return raw if raw.hex() == text[4:] else b""  # fromhex takes spaces and capitals too

@@ -25,3 +25,7 @@ cdef class EndpointsRecord:
     cdef public str state
     cdef public tuple endpoints
     cdef public long long version
+
+
+@cython.locals(route=Route)
+cpdef Route plain(bytes host, bytes path, str project, str release, long long version)

@@ -16,6 +16,7 @@ from router.core.rules import Policy, read_policy
 from router.core.target import path_of
 
 STATIC, DYNAMIC, REDIRECT, PAUSED = "static", "dynamic", "redirect", "maintenance"
+PRODUCTION: Final = "production"
 RUNNING, SLEEPING, WAKING = "running", "asleep", "waking"
 _KINDS: Final = frozenset((STATIC, DYNAMIC, REDIRECT, PAUSED))
 _STATES: Final = frozenset((RUNNING, SLEEPING, WAKING))
@@ -73,20 +74,6 @@ class Route:
         self._settle()
         self._check()
 
-    @classmethod
-    def plain(cls, host: bytes, path: bytes, project: str, release: str, version: int) -> Route:
-        """A dynamic route of production without anything special, from values that were validated before."""
-        route = cls.__new__(cls)
-        route.host, route.path = host, path
-        route.kind = DYNAMIC
-        route.project, route.environment = project, "production"
-        route.release, route.weights = release, ()
-        route.manifest = route.location = ""
-        route.status = 308
-        route.policy = None
-        route.version = version
-        return route
-
     def _settle(self) -> None:
         """One release with a weight is the release; nothing is drawn then."""
         if len(self.weights) == 1 and self.release in ("", self.weights[0][0]):
@@ -129,6 +116,20 @@ class Route:
             "version": self.version,
         }
         return {name: value for name, value in full.items() if value} | ({"weights": weights} if weights else {})
+
+
+def plain(host: bytes, path: bytes, project: str, release: str, version: int) -> Route:
+    """A dynamic route of production without anything special, from values that were validated before."""
+    route = Route.__new__(Route)
+    route.host, route.path = host, path
+    route.kind = DYNAMIC
+    route.project, route.environment = project, PRODUCTION
+    route.release, route.weights = release, ()
+    route.manifest = route.location = ""
+    route.status = 308
+    route.policy = None
+    route.version = version
+    return route
 
 
 class EndpointsRecord:

@@ -7,12 +7,12 @@ thousand of objects; most of a large table is that. Once live it stays so, with 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from struct import Struct
 from typing import Final
 
 import orjson
 
+from router.core.alike import alike
 from router.core.balance import Endpoint
 from router.core.identity import Listed, Owners
 from router.core.reading import Json
@@ -20,7 +20,7 @@ from router.core.records import EndpointsRecord
 from router.core.retry import Budget
 
 _VERSION: Final = Struct(">Q")
-_PARTS: Final = 64  # many small dicts: none ever grows, or goes, in one long step
+_PARTS: Final = 512  # many small dicts: none ever grows, or goes, in one long step
 _STEP: Final = 128
 
 
@@ -54,7 +54,7 @@ class Releases:
     __slots__ = ("_before", "_owners", "_parts")
 
     def __init__(self) -> None:
-        self._parts: tuple[dict[str, Release | bytes], ...] = tuple({} for _ in range(_PARTS))
+        self._parts: list[dict[str, Release | bytes]] = [{} for _ in range(_PARTS)]
         self._owners = Owners()
         self._before: Releases | None = None
 
@@ -161,20 +161,21 @@ class Releases:
         return self._inherit(before)
 
     def _inherit(self, before: Releases) -> Iterator[list[Endpoint]]:
-        for part in before._parts:
-            while part:
-                left: list[Endpoint] = []
-                for name in list(islice(part, _STEP)):
-                    old = part[name]
-                    if isinstance(old, Release):
-                        new = self.get(name)
-                        staying = new.endpoints if new is not None else ()
-                        left += [e for e in old.endpoints if e not in staying]
-                    del part[name]
-                yield left
-        self._before = None
-        while before._owners.forget(_STEP):
+        for number, part in enumerate(before._parts):
+            live = [old for old in part.values() if isinstance(old, Release)]
+            for start in range(0, len(live), _STEP):
+                yield [e for old in live[start : start + _STEP] for e in self._outlive(old)]
+            self._parts[number] = alike(self._parts[number], part)
             yield []
+        self._before = None
+        for _ in self._owners.inherit(before._owners):
+            yield []
+
+    def _outlive(self, old: Release) -> list[Endpoint]:
+        """Brings a release to life that was live before; returns the endpoints that it has no longer."""
+        new = self.get(old.id)
+        staying = new.endpoints if new is not None else ()
+        return [e for e in old.endpoints if e not in staying]
 
     def _live(self, name: str) -> Release | None:
         """The live release whose endpoints go on: this table's, or that of the table before."""

@@ -1,5 +1,6 @@
 cimport cython
 
+from router.core.hosts cimport Hosts
 from router.core.records cimport Route
 from router.core.releases cimport Release, Releases
 
@@ -10,8 +11,8 @@ cdef class Table:
     cdef public long long version
     cdef public Releases releases
     cdef public set touched
-    cdef public object _exact
-    cdef public object _wildcards
+    cdef public Hosts _exact
+    cdef public Hosts _wildcards
     cdef public dict _warm
 
     cpdef Route find(self, bytes host, bytes target)

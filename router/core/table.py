@@ -149,8 +149,8 @@ class Table:
         for left in releases:
             yield _leave(left)
         for number in range(PARTS):
-            for hosts in (old._exact, old._wildcards):
-                hosts.free(number)
+            self._exact.inherit(old._exact, number)
+            self._wildcards.inherit(old._wildcards, number)
             yield []
 
     def route(self, host: str, path: str) -> Route | None:

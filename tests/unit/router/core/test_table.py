@@ -244,10 +244,24 @@ def test_only_so_many_routes_stay_unpacked() -> None:
     for n in range(100):
         made = Route(route(f"h{n}.test"))
         hosts.put(made.host, made.path, pack(made))
-    for _ in range(2):
-        assert all(isinstance(hosts.find(b"h%d.test" % n), Route) for n in range(100))
-        assert len(hosts.warm) == 10
+    for n in range(100):
+        for _ in range(2):
+            assert isinstance(hosts.find(b"h%d.test" % n), Route)
+        assert len(hosts.warm) == min(n + 1, 10)
     assert set(hosts.warm) == {b"h%d.test" % n for n in range(90, 100)}
+
+
+def test_what_is_asked_for_once_does_not_drive_out_what_is_busy() -> None:
+    hosts = Hosts(most_warm=64)
+    for n in range(1000):
+        made = Route(route(f"h{n}.test"))
+        hosts.put(made.host, made.path, pack(made))
+    busy = [b"h%d.test" % n for n in range(3)]
+    for key in busy * 2:
+        assert isinstance(hosts.find(key), Route)
+    for n in range(1000):
+        assert isinstance(hosts.find(b"h%d.test" % n), Route)
+    assert set(hosts.warm) == set(busy)
 
 
 def test_changes_leave_a_trace_for_whoever_writes_the_table() -> None:
