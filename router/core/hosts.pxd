@@ -10,7 +10,7 @@ cdef Py_ssize_t _MASK
 cdef class Hosts:
     cdef public dict warm
     cdef bytes _prefix
-    cdef list _parts
+    cdef tuple _parts
     cdef object _asked
     cdef list _ring
     cdef Py_ssize_t _at

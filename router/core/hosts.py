@@ -13,7 +13,7 @@ from array import array
 from collections.abc import Iterator
 from typing import Final
 
-from router.core.alike import alike
+from router.core.alike import share
 from router.core.packed import unpack
 from router.core.paths import Paths
 from router.core.records import Route
@@ -41,7 +41,7 @@ class Hosts:
     def __init__(self, prefix: bytes = b"", most_warm: int = _WARM) -> None:
         self.warm: dict[bytes, Entry] = {}
         self._prefix = prefix
-        self._parts: list[dict[bytes, bytes | Paths]] = [{} for _ in range(PARTS)]
+        self._parts: tuple[dict[bytes, bytes | Paths], ...] = tuple({} for _ in range(PARTS))
         self._asked = array("q", bytes(8 * most_warm))  # hashes of keys that were asked for once
         self._ring: list[bytes | None] = [None] * most_warm
         self._at = 0
@@ -122,7 +122,7 @@ class Hosts:
 
         As large a part goes of what was warm there.
         """
-        self._parts[number] = alike(self._parts[number], before._parts[number])
+        share(self._parts[number], before._parts[number])
         for _ in range(min(len(before.warm), len(before._ring) // PARTS + 1)):
             _ = before.warm.popitem()
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from router.core.alike import alike
+from router.core.alike import share
 
 Listed = tuple[str, str, int, str]
 _PARTS: Final = 512  # many small dicts: none ever grows in one long step
@@ -25,7 +25,7 @@ class Owners:
     __slots__ = ("_parts",)
 
     def __init__(self) -> None:
-        self._parts: list[dict[str, tuple[str, int, tuple[str, ...]]]] = [{} for _ in range(_PARTS)]
+        self._parts: tuple[dict[str, tuple[str, int, tuple[str, ...]]], ...] = tuple({} for _ in range(_PARTS))
 
     def claim(self, release: str, version: int, listed: Sequence[Listed]) -> tuple[list[Listed], set[str]]:
         """A release's record has come.
@@ -67,7 +67,7 @@ class Owners:
     def inherit(self, before: Owners) -> Iterator[None]:
         """Takes over what is equal in those of a table that this one replaces, part by part; forgets the rest."""
         for number, part in enumerate(before._parts):
-            self._parts[number] = alike(self._parts[number], part)
+            share(self._parts[number], part)
             yield
 
     def __len__(self) -> int:

@@ -17,7 +17,7 @@ cdef class Release:
 
 @cython.final
 cdef class Releases:
-    cdef public list _parts
+    cdef public tuple _parts
     cdef public object _owners
     cdef public Releases _before
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import orjson
 
-from router.core.alike import alike
+from router.core.alike import share
 from router.core.balance import Endpoint
 from router.core.identity import Listed, Owners
 from router.core.reading import Json
@@ -54,7 +54,7 @@ class Releases:
     __slots__ = ("_before", "_owners", "_parts")
 
     def __init__(self) -> None:
-        self._parts: list[dict[str, Release | bytes]] = [{} for _ in range(_PARTS)]
+        self._parts: tuple[dict[str, Release | bytes], ...] = tuple({} for _ in range(_PARTS))
         self._owners = Owners()
         self._before: Releases | None = None
 
@@ -165,7 +165,7 @@ class Releases:
             live = [old for old in part.values() if isinstance(old, Release)]
             for start in range(0, len(live), _STEP):
                 yield [e for old in live[start : start + _STEP] for e in self._outlive(old)]
-            self._parts[number] = alike(self._parts[number], part)
+            share(self._parts[number], part)
             yield []
         self._before = None
         for _ in self._owners.inherit(before._owners):
