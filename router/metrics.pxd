@@ -19,6 +19,7 @@ cdef class Metrics:
     cdef public Histogram durations
     cdef public Histogram first_bytes
     cdef public Histogram queues
+    cdef public Histogram cold_starts
     cdef public Histogram feed_lags
     cdef public double resync_s
     cdef public long long accepted

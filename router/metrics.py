@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from kernel.errors import ErrorKind
-from router.core.request import APP, ERROR, KINDS, Request
+from router.core.request import APP, ERROR, KINDS, WOKEN, Request
 
 Numbers = dict[str, Any]
 
@@ -79,6 +79,7 @@ HISTOGRAMS: Final = {
     "request_duration": "head to last byte",
     "first_byte": "head of a request to the head of the app's answer",
     "queue": "what requests waited in a queue or for a sleeping app, those that waited",
+    "cold_start": "what requests waited for an app that had to be woken",
     "feed_lag": "from an event of the table to its effect",
 }
 _WORST: Final = frozenset(
@@ -127,6 +128,7 @@ class Metrics:
         self.durations = Histogram()
         self.first_bytes = Histogram()
         self.queues = Histogram()
+        self.cold_starts = Histogram()
         self.feed_lags = Histogram()
         self.resync_s = 0.0
         for name in COUNTERS:
@@ -182,6 +184,8 @@ class Metrics:
         self.durations.observe(ended - started)
         if kind == APP and request.first:
             self.first_bytes.observe(request.first - started)
+        elif kind == WOKEN:
+            self.cold_starts.observe(request.queued)
         if request.queued:
             self.queues.observe(request.queued)
         self.received_bytes += request.received
@@ -198,7 +202,7 @@ class Metrics:
 
     def numbers(self, gauges: dict[str, float]) -> Numbers:
         """All counts, ready for JSON."""
-        parts = (self.durations, self.first_bytes, self.queues, self.feed_lags)
+        parts = (self.durations, self.first_bytes, self.queues, self.cold_starts, self.feed_lags)
         return {
             "counters": {name: getattr(self, name) for name in COUNTERS},
             "gauges": gauges,

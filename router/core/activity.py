@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from kernel.activity import BUCKETS, ReleaseActivity
-from router.core.request import APP, Request
+from router.core.request import Request
 
 _MOST: Final = 65_536  # releases; one more is counted under the name ""
 
@@ -71,7 +71,7 @@ class Activity:
                 self.latency[bucket(request.first - request.started - request.queued)] += 1
         if request.error:
             self.failed += 1
-        elif request.kind == APP and request.status >= 500:
+        elif request.first and request.status >= 500:
             self.upstream_5xx += 1
 
     def take(self, now: float, waiting: int) -> ReleaseActivity | None:

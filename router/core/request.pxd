@@ -35,6 +35,7 @@ cdef class Request:
     cdef public int kind
     cdef public int phase
     cdef public int status
+    cdef public bint cold
 
     cpdef begin(self, RequestHead head, bytes request_id, double started)
     cpdef move(self, int to)

@@ -40,9 +40,9 @@ MOVES: Final[tuple[frozenset[int], ...]] = (
 _LEGAL: Final = bytes(to in MOVES[phase] for phase in range(8) for to in range(8))  # the same, to be looked up fast
 
 # What answers a request, for the metrics: the app, a file of the site, the cache, a rule or the router by itself (a
-# redirect), an error of the router's own, or a tunnel.
-OWN, APP, FILE, CACHE, ERROR, TUNNELED = range(6)
-KINDS: Final = ("router", "app", "file", "cache", "error", "tunnel")
+# redirect), an error of the router's own, a tunnel, or an app that had to be woken (its waiting is a cold start).
+OWN, APP, FILE, CACHE, ERROR, TUNNELED, WOKEN = range(7)
+KINDS: Final = ("router", "app", "file", "cache", "error", "tunnel", "woken")
 
 
 class Request:
@@ -56,6 +56,7 @@ class Request:
         failed_at: when the first of them did (seconds of the worker's clock); 0.0 before.
         started: seconds of the worker's fine clock, for the log.
         queued: seconds that it waited before an endpoint was picked (queue, sleeping app, slow password).
+        cold: it waited for a release that slept or was waking.
         connecting: seconds that its dials took, those that failed included.
         first: when the app's answer came, on the clock of `started`; 0 before.
         kind: what answers it, one of KINDS.
@@ -70,6 +71,7 @@ class Request:
         "_chunked",
         "activity",
         "attempts",
+        "cold",
         "connecting",
         "endpoint",
         "error",
@@ -115,6 +117,7 @@ class Request:
         self.route: Route | None = None
         self.kind = OWN
         self.queued = 0.0
+        self.cold = False
         self.connecting = 0.0
         self.first = 0.0
         self.release = ""

@@ -1,2 +1,2 @@
-cpdef bytes proxied(double total, double queued, double connecting)
+cpdef bytes proxied(double total, double queued, double connecting, bint cold=*)
 cpdef bytes own(double total)

@@ -197,7 +197,7 @@ class Answering(Receiver):
 
     def _timing(self, request: Request) -> bytes:
         if request.first:
-            return timing.proxied(request.first - request.started, request.queued, request.connecting)
+            return timing.proxied(request.first - request.started, request.queued, request.connecting, request.cold)
         return timing.own(clock.perf_counter() - request.started)
 
     def finish(self) -> None:

@@ -49,6 +49,8 @@ def hold(client: Client, request: Request, route: Route, release: Release | None
     if not ruled.called and _is_full(client, name, size, rule.queue if rule else -1):
         client.refuse(HOLD_FULL, "too many requests wait for this app already", retry_after=_RETRY_AFTER_S)
         return
+    if kind is ASLEEP:
+        request.cold = True
     if not ruled.called:
         edge.metrics.held += 1
         if request.activity is None:

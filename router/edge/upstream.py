@@ -17,7 +17,7 @@ from router.core.body import CHUNKED, Chunked
 from router.core.errors import UPSTREAM_INVALID, Refused
 from router.core.head import ResponseHead, read_response
 from router.core.idle import closed_by_app, told
-from router.core.request import ANSWER, APP, Request
+from router.core.request import ANSWER, APP, WOKEN, Request
 from router.core.retry import CLOSED_FRESH, CLOSED_REUSED, UNTAKEN
 from router.edge import forward, policing
 from router.edge.answering import HELD_UPLOAD
@@ -260,7 +260,7 @@ class Upstream(Receiver):
 
     def _pass_head(self, client: Client, request: Request, head: ResponseHead, data: bytes) -> None:
         request.move(ANSWER)
-        request.kind = APP
+        request.kind = WOKEN if request.cold else APP
         request.first = clock.perf_counter()
         status = request.status = head.status
         self._keep = head.keep

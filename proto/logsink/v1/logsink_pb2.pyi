@@ -168,7 +168,7 @@ class Served(_message.Message):
     instance_id: _builtins.str
     """"" where no instance was asked"""
     kind: _builtins.str
-    """"app", "file", "cache", "router", "error", "tunnel" """
+    """"app", "file", "cache", "router", "error", "tunnel", "woken" (an app that slept: queue_us is its cold start)"""
     def __init__(
         self,
         *,

@@ -95,6 +95,17 @@ async def test_a_thousand_requests_go_on_and_not_all_at_once(
     nothing_is_left(asleep)
 
 
+async def test_a_cold_start_is_told_to_the_client_and_counted(asleep: InProcess, origin: Origin) -> None:
+    waiting = spawn(asleep.ask(GET % 1), "test.ask")
+    await until_waiting(asleep, 1)
+    asleep.put(endpoints("rel_1", origin.address))
+    assert "cold;dur=" in (await waiting)["server-timing"]
+    assert "cold;dur=" not in (await asleep.ask(GET % 2))["server-timing"]
+    numbers = asleep.edge.metrics.numbers({})
+    assert (numbers["answers"]["woken 200"], numbers["answers"]["app 200"]) == (1, 1)
+    assert sum(numbers["histograms"]["cold_start"][:-1]) == 1
+
+
 async def test_who_came_first_goes_first(asleep: InProcess, make_origin: MakeOrigin) -> None:
     seen = [0]
     made = await make_origin(script=at_once(seen))

@@ -23,6 +23,11 @@ def test_an_answer_of_the_app(total: float, queued: float, connecting: float, sh
     assert timing.proxied(total, queued, connecting) == b"Server-Timing: " + shown + b"\r\n"
 
 
+def test_an_app_that_had_to_be_woken() -> None:
+    shown = b"Server-Timing: total;dur=500.0, up;dur=200.0, cold;dur=300.0\r\n"
+    assert timing.proxied(0.5, 0.3, 0.0, True) == shown
+
+
 def test_an_answer_of_the_routers_own() -> None:
     assert timing.own(0.0005) == b"Server-Timing: total;dur=0.5\r\n"
     assert timing.own(2.0) == b"Server-Timing: total;dur=2000.0\r\n"
