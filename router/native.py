@@ -21,6 +21,7 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).parent
 HOT: Final = (
     "core/body.py",
+    "core/certificates.py",
     "core/head.py",
     "core/hosts.py",
     "core/packed.py",

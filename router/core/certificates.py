@@ -7,9 +7,11 @@ module of TLS is known here: a certificate's `context` is whatever edge/ makes o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from router.core.host import canonical
+
+_MOST_ADMITTED: Final = 4096
 
 
 class Certificate:
@@ -45,13 +47,15 @@ class Certificates:
 
     Attributes:
         gated: one of them asks for client certificates.
+        admitted: hosts as they were sent -> on whose connection they were found good last (`Served.admits`).
     """
 
-    __slots__ = ("_names", "default", "gated")
+    __slots__ = ("_names", "admitted", "default", "gated")
 
     def __init__(self, certificates: Iterable[Certificate] = (), default: Certificate | None = None) -> None:
         self.default = default
         self._names: dict[bytes, Certificate] = {}
+        self.admitted: dict[bytes, Certificate] = {}
         certificates = tuple(certificates)
         self.gated = any(certificate.client_ca for certificate in certificates)
         for certificate in sorted(certificates, key=lambda one: one.since):
@@ -73,13 +77,11 @@ class Served:
         fallback: it is the default and was not asked for by its name.
     """
 
-    __slots__ = ("_good", "_known", "certificate", "fallback")
+    __slots__ = ("certificate", "fallback")
 
     def __init__(self, certificate: Certificate, fallback: bool) -> None:
         self.certificate = certificate
         self.fallback = fallback
-        self._good = b""  # the last host that was found good, among which certificates
-        self._known: Certificates | None = None
 
     def admits(self, sent: bytes, certificates: Certificates) -> bool:
         """Whether a request for a host may come in on this connection (RFC 9110, section 15.5.20).
@@ -88,14 +90,16 @@ class Served:
             sent: value of the Host header, lower case; b"" when there is none.
             certificates: those of now.
         """
-        if sent == self._good and certificates is self._known:
+        if certificates.admitted.get(sent) is self.certificate:
             return True
         if not certificates.gated and (self.fallback or sent in self.certificate.names):
             return True
         host = canonical(sent)
         good = host is None or self._admits(host.strip(b"[]"), certificates)
-        if good:
-            self._good, self._known = sent, certificates
+        if good and not self.fallback:
+            if len(certificates.admitted) >= _MOST_ADMITTED:
+                certificates.admitted.clear()
+            certificates.admitted[sent] = self.certificate
         return good
 
     def _admits(self, host: bytes, certificates: Certificates) -> bool:

@@ -1,3 +1,4 @@
+from router.core.certificates cimport Served
 from router.core.head cimport RequestHead
 
 
@@ -5,7 +6,7 @@ cdef class Peer:
     cdef public str ip
     cdef public str scheme
     cdef public bytes plain
-    cdef public object served
+    cdef public Served served
     cdef public int trusted
     cdef public object _trust
     cdef public tuple _claims

@@ -1,5 +1,6 @@
 cimport cython
 
+from router.core.certificates cimport Certificates
 from router.core.activity cimport Activities
 from router.core.balance cimport Endpoint
 from router.core.request_ids cimport RequestIds
@@ -18,7 +19,7 @@ cdef class Edge:
     cdef public Activities activities
     cdef public RequestIds ids
     cdef public object trust
-    cdef public object certificates
+    cdef public Certificates certificates
     cdef public dict doorways
     cdef public Py_ssize_t most_clients
     cdef public Py_ssize_t pool_size

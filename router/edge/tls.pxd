@@ -1,3 +1,6 @@
+cimport cython
+
+from router.edge.receiver cimport Receiver
 from router.edge.stream cimport Stream
 from router.edge.transport cimport Transport
 
@@ -8,6 +11,7 @@ cdef class TlsStream(Transport):
     cdef object _incoming
     cdef object _outgoing
     cdef object _protocol
+    cdef Receiver _receiver
     cdef object _decrypt
     cdef object _encrypt
     cdef object _error
@@ -19,6 +23,7 @@ cdef class TlsStream(Transport):
     cdef bint _owing
     cdef object __weakref__
 
+    @cython.locals(plain=bytes)
     cpdef data_received(self, bytes data)
     cpdef write(self, data)
     cpdef close(self)

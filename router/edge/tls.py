@@ -11,6 +11,7 @@ from __future__ import annotations
 import ssl
 from typing import Any, Final
 
+from router.edge.receiver import Receiver
 from router.edge.stream import Stream
 from router.edge.transport import Transport
 
@@ -38,6 +39,7 @@ class TlsStream(Transport):
         "_partial",
         "_paused",
         "_protocol",
+        "_receiver",
         "_secured",
         "_shut",
         "_stream",
@@ -51,6 +53,7 @@ class TlsStream(Transport):
         self._incoming = incoming
         self._outgoing = outgoing
         self._protocol = protocol
+        self._receiver = protocol if isinstance(protocol, Receiver) else None
         raw = getattr(secured, "_sslobj", secured)  # the same calls, without a frame of Python around each
         self._decrypt = raw.read
         self._encrypt = raw.write
@@ -92,7 +95,10 @@ class TlsStream(Transport):
         if self._outgoing.pending:
             self._answer()
         if plain:
-            self._protocol.data_received(plain)
+            if self._receiver is not None:
+                self._receiver.data_received(plain)
+            else:
+                self._protocol.data_received(plain)
         if ended and not self._stream.is_closing():
             self._ended = True
             if not self._protocol.eof_received():
@@ -125,7 +131,7 @@ class TlsStream(Transport):
 
     def connection_lost(self, error: Exception | None) -> None:
         """The socket is gone."""
-        protocol, self._protocol = self._protocol, None
+        protocol, self._protocol, self._receiver = self._protocol, None, None
         protocol.connection_lost(error or self._error)
 
     # --- what protocols call -----------------------------------------------------------------------------------------
@@ -184,6 +190,7 @@ class TlsStream(Transport):
     def set_protocol(self, protocol: Any) -> None:
         """Another protocol gets what comes from now on."""
         self._protocol = protocol
+        self._receiver = protocol if isinstance(protocol, Receiver) else None
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """`ssl_object`, and what the stream knows. Who sends by the `socket` itself sends in the clear."""

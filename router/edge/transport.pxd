@@ -1,4 +1,7 @@
-cdef class Transport:
+from router.edge.receiver cimport Receiver
+
+
+cdef class Transport(Receiver):
     cpdef write(self, data)
     cpdef close(self)
     cpdef abort(self)

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from router.edge.receiver import Receiver
 
-class Transport:
-    """One connection, as its protocol sees it; names and meanings are asyncio's."""
+
+class Transport(Receiver):
+    """One connection, as its protocol sees it; names and meanings are asyncio's.
+
+    It may be a layer on another one, whose bytes it takes (edge/tls.py).
+    """
 
     __slots__ = ()
 
