@@ -165,8 +165,11 @@ class Instances:
             log.info("instance %s was gone already: %s", instance_id, error)
             await self._settle(instance_id, why)
             return
-        lines = tuple(end.last_lines) if why.state == "crashed" else ()
-        await self._settle(instance_id, replace(why, exit_status=end.exit_status, last_lines=lines))
+        if end.reason == "stopped":
+            lines = tuple(end.last_lines) if why.state == "crashed" else ()
+            await self._settle(instance_id, replace(why, exit_status=end.exit_status, last_lines=lines))
+        else:
+            await self._settle(instance_id, _end_of(end))
         await self._forget(instance_id)
 
     async def discard(self, instance_id: str) -> None:
@@ -177,20 +180,29 @@ class Instances:
     async def survey(self) -> list[Row]:
         """Makes rows and processes agree, and returns the rows of what runs.
 
-        A row without an instance is ended, an instance without a row is stopped.
+        A row without an instance is ended, an instance without a row is stopped, and what ended while nobody watched is
+        written down and forgotten.
         """
         rows = await self._database.fetch(SQL["open_instances"])  # before the list: who is in it had its row before
         known = {info.instance_id: info for info in await self._driver.list()}
         for row in rows:
-            if row["id"] not in known and row["id"] not in self._pending and row["settled"]:
-                log.warning("instance %s is gone: nobody knows how it ended", row["id"])
-                await self._settle(row["id"], LOST)
+            if row["id"] not in self._pending:
+                await self._settle_ended(row, known.get(row["id"]))
         running = {instance_id for instance_id, info in known.items() if info.exit is None}
         for instance_id in running - {row["id"] for row in rows}:
             if not await self._database.fetchval(SQL["is_open"], instance_id):  # not one that began a moment ago
                 log.warning("instance %s is wanted by nobody: stopped", instance_id)
                 await self.stop(instance_id, 0.0)
+        for instance_id in known.keys() - running - self._shippers.keys():
+            await self._driver.remove(instance_id)
         return [row for row in rows if row["id"] in running]
+
+    async def _settle_ended(self, row: Row, info: InstanceInfo | None) -> None:
+        if info is None and row["settled"]:
+            log.warning("instance %s is gone: nobody knows how it ended", row["id"])
+            await self._settle(row["id"], LOST)
+        elif info is not None and info.exit is not None:
+            await self._settle(row["id"], _end_of(info.exit))
 
     async def connections(self, instance_id: str) -> int:
         """Connections that are established to the instance's port."""
@@ -224,8 +236,7 @@ class Instances:
             future.set_result(end)
         if end.reason != "stopped":
             try:
-                crash = End("crashed", end.reason, end.exit_status, tuple(end.last_lines))
-                await self._settle(end.instance_id, crash)
+                await self._settle(end.instance_id, _end_of(end))
             except ShipoffError as error:
                 log.warning("the end of %s is not recorded yet: %s", end.instance_id, error)
         for listener in self._listeners:
@@ -252,3 +263,10 @@ class Instances:
         shipper = InstanceLog(self._logs, self._driver, self._database, info, offset, deployment_id)
         self._shippers[info.instance_id] = shipper
         shipper.start()
+
+
+def _end_of(end: ExitInfo) -> End:
+    """What an exit means for its row."""
+    if end.reason == "stopped":
+        return End("stopped", end.reason, end.exit_status)
+    return End("crashed", end.reason, end.exit_status, tuple(end.last_lines))

@@ -23,6 +23,9 @@ RUNTIME_MISSING = define(
 )
 INSTANCE_UNKNOWN = define("INSTANCE_UNKNOWN", source="client", status=404)
 INSTANCE_START_FAILED = define("INSTANCE_START_FAILED", retryable=True)
+EXEC_FAILED = define(
+    "EXEC_FAILED", source="client", status=422, hint="does the instance run, and has it few commands running already?"
+)
 
 LogStream = Literal["stdout", "stderr", "platform"]
 OnLine = Callable[[LogStream, str], Awaitable[None]]
@@ -201,6 +204,59 @@ class LogPage:
     next: int
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A further command in an instance.
+
+    Attributes:
+        arguments: the program, found on the app's PATH, and its arguments.
+        tty: give it a terminal; then there is one output, and `rows`, `cols` and `term` count.
+    """
+
+    arguments: Sequence[str]
+    tty: bool = False
+    rows: int = 24
+    cols: int = 80
+    term: str = "xterm"
+
+
+class Session(Protocol):
+    """A command that runs in an instance, under the app's own uid, variables and limits."""
+
+    async def read(self) -> tuple[LogStream, bytes] | None:
+        """Some output, stdout or stderr; None when there is no more, which is soon after the command has ended."""
+
+    async def write(self, data: bytes) -> None:
+        """Gives it input; waits while it does not read. What it does not want any more is dropped."""
+
+    async def end_input(self) -> None:
+        """Closes its stdin; with a terminal, types the end-of-file character."""
+
+    def resize(self, rows: int, cols: int) -> None:
+        """Its terminal has another size."""
+
+    async def wait(self) -> int:
+        """Its exit status, negative for a signal; -9 also when the instance ended under it."""
+
+    async def close(self) -> None:
+        """Lets go; kills the command if it still runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an instance uses.
+
+    Attributes:
+        cpu_s: processor time since its start, seconds.
+        memory_bytes: resident now, without what the kernel could drop at once.
+        processes: how many.
+    """
+
+    cpu_s: float
+    memory_bytes: int
+    processes: int
+
+
 class Driver(Protocol):
     """Builds trees, starts and stops instances, and tells how they ended."""
 
@@ -238,11 +294,21 @@ class Driver(Protocol):
     async def connections(self, instance_id: str) -> int:
         """How many TCP connections to the instance's port are established now; 0 when it has ended."""
 
+    async def exec(self, instance_id: str, command: Command) -> Session:
+        """Runs a further command in an instance.
+
+        Raises:
+            ShipoffError: INSTANCE_UNKNOWN, EXEC_FAILED.
+        """
+
+    async def usage(self) -> Mapping[str, Usage]:
+        """What each running instance uses."""
+
     async def remove(self, instance_id: str) -> None:
         """Forgets an instance that has ended, with its logs; unknown ones are ignored."""
 
     async def list(self) -> list[InstanceInfo]:
-        """All instances, also those that an earlier process started."""
+        """All instances, also those that another process of this driver started, before or beside us."""
 
     def watch(self) -> AsyncIterator[ExitInfo]:
         """Yields every exit that happens from now on, `stop`'s included. Ends when the driver closes."""

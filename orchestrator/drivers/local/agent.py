@@ -1,12 +1,15 @@
 """The first process inside every sandbox: starts the tenant's command and is its door to the world.
 
-It runs alone (`python -I -S`, standard library only, this one file bound into the sandbox), as the tenant's uid, and is
-PID 1 of the sandbox: it reaps orphans, and when it ends, everything in the sandbox ends. It
+It runs alone (`python -I -S`, standard library only, this one file bound into the sandbox: long because of that), as
+the tenant's uid, and is PID 1 of the sandbox: it reaps orphans, and when it ends, everything in the sandbox ends. It
 
 - reads its orders from the control socket: four bytes of length and a JSON object (`Orders`), so that no variable of
   the tenant reaches a program that runs before the uid is dropped, and none stands in an argument vector;
 - starts the command in its own process group, with its own stdout and stderr;
 - answers dials (ARCHITECTURE.md, "The dial protocol") on a listening socket that it inherits;
+- runs further commands (`shipoff exec`) on another one: a framed JSON object `Command` comes in; `+` with descriptors
+  goes back (a terminal's, or those of stdin, stdout and stderr), or `-` and a text; then `exit <status>` when it ended.
+  A command whose client goes away is killed with its session;
 - hands each connection to 127.0.0.1:<relay port> over to the platform's egress proxy as a descriptor, so that it
   copies no byte itself;
 - sends SIGTERM to the command's group when the control socket says `T`, and ends with everything when it closes.
@@ -34,6 +37,8 @@ MAX_DIALS: Final = 256
 BACKLOG: Final = 1024
 MAX_ORDERS: Final = 4 << 20
 MAX_ASKED: Final = 128
+MAX_COMMANDS: Final = 8
+COMMAND_READ_S: Final = 2.0
 
 
 def read_orders(control: socket.socket) -> dict[str, Any]:
@@ -66,16 +71,73 @@ def start(orders: dict[str, Any]) -> int:
         return pid
     try:
         os.setpgid(0, 0)
-        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and that would be inherited
-            signal.signal(number, signal.SIG_DFL)
-        for number, limit in orders["rlimits"]:
-            resource.setrlimit(number, (limit, limit))
-        os.chdir(orders["cwd"])
-        os.execve(orders["command"][0], orders["command"], orders["env"])  # noqa: S606 - this is its purpose
-    except OSError as error:
-        os.write(2, f"cannot start {orders['command'][0]} in {orders['cwd']}: {error.strerror}\n".encode())
+        become(orders)
     finally:
         os._exit(127)
+
+
+def become(orders: dict[str, Any]) -> None:
+    """Becomes the command; returns only when it cannot be started, which it has said on stderr."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and that would be inherited
+        signal.signal(number, signal.SIG_DFL)
+    for number, limit in orders["rlimits"]:
+        resource.setrlimit(number, (limit, limit))
+    command = orders["command"]
+    try:
+        os.chdir(orders["cwd"])
+        os.execvpe(command[0], command, orders["env"])  # noqa: S606 - this is its purpose
+    except OSError as error:
+        os.write(2, f"cannot start {command[0]} in {orders['cwd']}: {error.strerror}\n".encode())
+
+
+class Command:
+    """A further command in the sandbox, and the client that asked for it."""
+
+    def __init__(self, client: socket.socket, asked: dict[str, Any]) -> None:
+        self.client, self.asked = client, asked
+        self.pid = 0
+
+    def start(self, orders: dict[str, Any]) -> list[int]:
+        """Forks it into a session of its own; returns the descriptors that are the client's."""
+        inner, outer = self.terminal() if self.asked["tty"] else self.pipes()
+        env = orders["env"] | ({"TERM": self.asked["term"]} if self.asked["tty"] else {})
+        self.pid = os.fork()
+        if not self.pid:
+            try:
+                os.setsid()
+                for number, descriptor in enumerate(inner):
+                    os.dup2(descriptor, number)
+                if self.asked["tty"]:
+                    import fcntl
+                    import termios
+
+                    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+                become(orders | {"command": self.asked["command"], "env": env})
+            finally:
+                os._exit(127)
+        for descriptor in set(inner):
+            os.close(descriptor)
+        return outer
+
+    def terminal(self) -> tuple[list[int], list[int]]:
+        """A terminal of the sandbox's own, of the size that was asked for."""
+        import fcntl
+        import termios
+
+        master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", self.asked["rows"], self.asked["cols"], 0, 0))
+        return [slave] * 3, [master]
+
+    def pipes(self) -> tuple[list[int], list[int]]:
+        """Pipes for stdin, stdout and stderr."""
+        (in_read, in_write), (out_read, out_write), (err_read, err_write) = os.pipe(), os.pipe(), os.pipe()
+        return [in_read, out_write, err_write], [in_write, out_read, err_read]
+
+    def kill(self) -> None:
+        """Ends its whole session's first group; what it has sent to the background ends with the instance."""
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
 
 
 class Dial:
@@ -90,10 +152,14 @@ class Dial:
 
 
 class Agent:
-    """The loop: control, children, dials, relays."""
+    """The loop: control, children, dials, commands, relays; what is registered is what to call."""
 
-    def __init__(self, control: socket.socket, listener: socket.socket | None) -> None:
-        self.control, self.listener = control, listener
+    def __init__(
+        self, control: socket.socket, listener: socket.socket | None, commands: socket.socket | None = None
+    ) -> None:
+        self.control, self.listener, self.door = control, listener, commands
+        self.orders: dict[str, Any] = {}
+        self.commands: dict[int, Command] = {}
         self.selector = selectors.DefaultSelector()
         self.dials: set[Dial] = set()
         self.egress = ""
@@ -103,7 +169,7 @@ class Agent:
 
     def run(self) -> int:
         """Carries out the orders; returns the command's status, negative for a signal."""
-        orders = read_orders(self.control)
+        orders = self.orders = read_orders(self.control)
         self.egress, self.port, self.instance = orders["egress"], orders["port"], orders.get("instance", "")
         children, wakeup = socket.socketpair()
         children.setblocking(False)
@@ -115,11 +181,13 @@ class Agent:
         self.selector.register(self.control, selectors.EVENT_READ, "control")
         if self.listener is not None:
             self.listener.setblocking(False)
-            self.selector.register(self.listener, selectors.EVENT_READ, "dial")
+            self.selector.register(self.listener, selectors.EVENT_READ, self.accept_dial)
+        if self.door is not None:
+            self.selector.register(self.door, selectors.EVENT_READ, self.accept_command)
         if self.egress:
             relay = socket.create_server(("127.0.0.1", orders["relay_port"]), backlog=BACKLOG)
             relay.setblocking(False)
-            self.selector.register(relay, selectors.EVENT_READ, "relay")
+            self.selector.register(relay, selectors.EVENT_READ, lambda: self.hand_over(relay))
         self.child = start(orders)
         self.control.sendall(b"started\n")
         return self.loop(children)
@@ -136,12 +204,8 @@ class Agent:
                 elif key.data == "control":
                     if self.obey() is None:
                         return -signal.SIGKILL
-                elif key.data == "dial":
-                    self.accept_dial()
-                elif key.data == "relay":
-                    self.hand_over(key.fileobj)  # type: ignore[arg-type]
                 else:
-                    self.advance(key.data)
+                    key.data()
             self.expire()
 
     def reap(self) -> int | None:
@@ -155,6 +219,8 @@ class Agent:
                 return None
             if pid == self.child:
                 return os.waitstatus_to_exitcode(status)
+            if (command := self.commands.pop(pid, None)) is not None:
+                self.tell(command, os.waitstatus_to_exitcode(status))
 
     def obey(self) -> bool | None:
         """Reads one order: `T` is terminate; None when the platform's end is closed."""
@@ -186,7 +252,7 @@ class Agent:
             client.setblocking(False)
             dial = Dial(client)
             self.dials.add(dial)
-            self.selector.register(client, selectors.EVENT_READ, dial)
+            self.selector.register(client, selectors.EVENT_READ, lambda: self.advance(dial))
             self.advance(dial)
 
     def advance(self, dial: Dial) -> None:
@@ -227,7 +293,7 @@ class Agent:
         except OSError as error:  # no IPv6 here
             number = error.errno or errno.EAFNOSUPPORT
         if number == errno.EINPROGRESS and dial.upstream is not None:
-            self.selector.register(dial.upstream, selectors.EVENT_WRITE, dial)
+            self.selector.register(dial.upstream, selectors.EVENT_WRITE, lambda: self.advance(dial))
         else:
             self.connected(dial, number)
 
@@ -263,6 +329,46 @@ class Agent:
                 dial.client.send(b"-ETIMEDOUT")
             self.finish(dial)
 
+    # --- commands -------------------------------------------------------------------------------------------------
+
+    def accept_command(self) -> None:
+        """Starts one command for one client, which is the platform: it is waited for, but not for long."""
+        if self.door is None:
+            return
+        with contextlib.suppress(OSError):
+            client, _ = self.door.accept()
+            client.settimeout(COMMAND_READ_S)
+            try:
+                self.begin(client)
+            except (OSError, ValueError, KeyError, SystemExit) as error:
+                with client:
+                    client.send(f"-{error}".encode())
+
+    def begin(self, client: socket.socket) -> None:
+        """Reads what is asked, starts it and hands its descriptors over."""
+        command = Command(client, read_orders(client))
+        if len(self.commands) >= MAX_COMMANDS:
+            raise ValueError(f"{MAX_COMMANDS} commands run in this instance already")
+        descriptors = command.start(self.orders)
+        self.commands[command.pid] = command
+        socket.send_fds(client, [b"+"], descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self.selector.register(client, selectors.EVENT_READ, lambda: self.hear(command))
+
+    def hear(self, command: Command) -> None:
+        """A client says nothing more: what can be read is its end."""
+        self.selector.unregister(command.client)
+        command.client.close()
+        command.kill()
+
+    def tell(self, command: Command, status: int) -> None:
+        """Tells a client how its command ended; one that has gone does not hear it."""
+        with contextlib.suppress(KeyError, ValueError):
+            self.selector.unregister(command.client)
+        with contextlib.suppress(OSError), command.client:
+            command.client.send(f"exit {status}\n".encode())
+
     # --- relay: out -----------------------------------------------------------------------------------------------
 
     def hand_over(self, relay: socket.socket) -> None:
@@ -276,13 +382,14 @@ class Agent:
 
 
 def main() -> None:
-    """`agent.py CONTROL_FD [LISTEN_FD]`."""
-    descriptors = [int(argument) for argument in sys.argv[1:]]
-    for descriptor in descriptors:
-        os.set_inheritable(descriptor, False)
-    control = socket.socket(fileno=descriptors[0])
-    listener = socket.socket(fileno=descriptors[1]) if len(descriptors) > 1 else None
-    status = Agent(control, listener).run()
+    """`agent.py control=FD [dials=FD] [commands=FD]`."""
+    inherited = {}
+    for argument in sys.argv[1:]:
+        name, _, descriptor = argument.partition("=")
+        os.set_inheritable(int(descriptor), False)
+        inherited[name] = socket.socket(fileno=int(descriptor))
+    control = inherited["control"]
+    status = Agent(control, inherited.get("dials"), inherited.get("commands")).run()
     with contextlib.suppress(OSError):
         control.sendall(f"exit {status}\n".encode())
     os._exit(status if status >= 0 else 128 - status)

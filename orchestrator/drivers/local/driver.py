@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ from kernel.tasks import spawn, stop
 from orchestrator.drivers.base import (
     BuildJob,
     BuildResult,
+    Command,
     ExitInfo,
     InstanceInfo,
     InstanceSpec,
@@ -18,6 +19,8 @@ from orchestrator.drivers.base import (
     LogPage,
     LogStream,
     OnLine,
+    Session,
+    Usage,
 )
 from orchestrator.drivers.local.builds import LocalBuilds
 from orchestrator.drivers.local.ground import Ground
@@ -25,6 +28,7 @@ from orchestrator.drivers.local.instances import LocalInstances
 from orchestrator.drivers.local.layout import LocalConfig
 from orchestrator.drivers.local.lines import read_log
 from orchestrator.drivers.local.probe import probe
+from orchestrator.drivers.local.session import begin
 from orchestrator.drivers.local.slugs import SlugCache
 
 PAGE_LINES: Final = 1000
@@ -70,6 +74,13 @@ class LocalDriver:
 
     async def connections(self, instance_id: str) -> int:
         return await asyncio.to_thread(self._instances.connections, instance_id)
+
+    async def exec(self, instance_id: str, command: Command) -> Session:
+        self._instances.directory(instance_id)
+        return await begin(self._ground.config.commands_of(instance_id), command)
+
+    async def usage(self) -> Mapping[str, Usage]:
+        return await asyncio.to_thread(self._instances.usage)
 
     async def remove(self, instance_id: str) -> None:
         await self._instances.remove(instance_id)

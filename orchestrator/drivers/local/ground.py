@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from orchestrator.build.plan import Runtime
-from orchestrator.drivers.base import SANDBOX_UNAVAILABLE, Limits
+from orchestrator.drivers.base import SANDBOX_UNAVAILABLE, InstanceSpec, Limits
 from orchestrator.drivers.local import runtimes, seccomp
 from orchestrator.drivers.local.accounts import Accounts
 from orchestrator.drivers.local.cgroups import Cgroups
@@ -46,6 +46,7 @@ class Ground:
             config.caches,
             config.systems,
             config.run_dir / "i",
+            config.run_dir / "x",
         ):
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
         if code := seccomp.program():
@@ -133,6 +134,16 @@ def environment(sandbox: Sandbox, root_dir: str, limits: Limits) -> dict[str, st
     for mount in sandbox.mounts:
         env |= mount.env
     return env | (_proxies() if sandbox.egress is not None else {})
+
+
+def run_environment(spec: InstanceSpec) -> dict[str, str]:
+    """What an app finds beside its own variables."""
+    env = {"HOST": "0.0.0.0", "NODE_ENV": "production", "XDG_CACHE_HOME": "/tmp/cache"}  # noqa: S104, S108 - inside
+    if spec.runtime == "python":
+        env["VIRTUAL_ENV"] = str(Path("/app", spec.root_dir, ".venv"))
+    if spec.runtime == "php":
+        env["PHP_CLI_SERVER_WORKERS"] = "4"
+    return env | {"SHIPOFF_INSTANCE": spec.instance_id, "SHIPOFF_RELEASE": spec.release_id}
 
 
 def _proxies() -> dict[str, str]:

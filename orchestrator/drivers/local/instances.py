@@ -23,17 +23,26 @@ from typing import Any, Final
 import orjson
 
 from kernel.errors import ShipoffError
-from orchestrator.drivers.base import INSTANCE_START_FAILED, INSTANCE_UNKNOWN, ExitInfo, InstanceInfo, InstanceSpec
+from orchestrator.drivers.base import (
+    INSTANCE_START_FAILED,
+    INSTANCE_UNKNOWN,
+    ExitInfo,
+    InstanceInfo,
+    InstanceSpec,
+    Usage,
+)
 from orchestrator.drivers.local import cgroups
 from orchestrator.drivers.local.builds import give
-from orchestrator.drivers.local.ground import Ground
+from orchestrator.drivers.local.ground import Ground, run_environment
 from orchestrator.drivers.local.keeper import write_json
 from orchestrator.drivers.local.launch import program, start_time
 from orchestrator.drivers.local.sandbox import Overlay
 from orchestrator.drivers.local.slugs import SlugCache
+from orchestrator.drivers.local.usage import Processes
 
 log = logging.getLogger(__name__)
 REPORT_DEADLINE_S: Final = 30.0
+ABANDONED_S: Final = 60.0  # a start that has left nothing but its directory for so long was begun by somebody who died
 KILL_MARGIN_S: Final = 10.0
 MAX_PENDING_EXITS: Final = 1024
 
@@ -56,6 +65,7 @@ class LocalInstances:
         self._running: dict[str, _Known] = {}
         self._ended: dict[str, InstanceInfo] = {}
         self._watchers: set[asyncio.Queue[ExitInfo | None]] = set()
+        self._starting: set[str] = set()
         self._overlay = False
 
     # --- finding again --------------------------------------------------------------------------------------------
@@ -67,18 +77,30 @@ class LocalInstances:
             overlay: app directories are overlays of their slug; copies otherwise.
         """
         self._overlay = overlay
-        for directory in sorted(self._root.iterdir()):
-            try:
-                record = json.loads((directory / "keeper.json").read_text())
-            except (OSError, ValueError):
+        for directory in self._discover():
+            if time.time() - directory.stat().st_mtime > ABANDONED_S:
                 log.warning("instance %s was never started: removed", directory.name)
                 await asyncio.to_thread(_delete, directory)
-                continue
-            self._adopt(directory, record)
         live = {self._group(info_id) for info_id in self._running}
         for name in self._ground.cgroups.names():
             if name.startswith("ins_") and name not in live:
                 await asyncio.to_thread(cgroups.kill_and_remove, self._ground.cgroups.directories(name))
+
+    def _discover(self) -> list[Path]:
+        """Takes up what others have started; returns the directories of what does not run yet."""
+        unborn = []
+        for directory in sorted(self._root.iterdir()):
+            if directory.name in self._running or directory.name in self._ended or directory.name in self._starting:
+                continue
+            try:
+                record = json.loads((directory / "keeper.json").read_text())
+            except (OSError, ValueError):
+                record = {"child": 0}
+            if record["child"] or (directory / "exit.json").exists():
+                self._adopt(directory, record)
+            else:
+                unborn.append(directory)
+        return unborn
 
     def _adopt(self, directory: Path, record: dict[str, Any]) -> None:
         info = _info(record)
@@ -135,8 +157,8 @@ class LocalInstances:
             if record["child"] and start_time(record["child"]) == record["child_started"]:
                 os.kill(record["child"], signal.SIGKILL)
             cgroups.kill_and_remove(record["cgroups"], within_s=0.5)
-        with contextlib.suppress(FileNotFoundError):
-            self._ground.config.socket_of(info.instance_id).unlink()
+        for path in (self._ground.config.socket_of, self._ground.config.commands_of):
+            path(info.instance_id).unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             (self._root / info.instance_id / "work/work").rmdir()
 
@@ -144,6 +166,13 @@ class LocalInstances:
 
     async def start(self, spec: InstanceSpec) -> InstanceInfo:
         """Starts an instance; see `Driver.start`."""
+        self._starting.add(spec.instance_id)
+        try:
+            return await self._start(spec)
+        finally:
+            self._starting.discard(spec.instance_id)
+
+    async def _start(self, spec: InstanceSpec) -> InstanceInfo:
         uid = self._ground.accounts.uid_of(spec.project_id)
         lower = await self._slugs.get(spec.slug_digest, uid, spec.slug)
         directory = self._root / spec.instance_id
@@ -178,12 +207,14 @@ class LocalInstances:
         )
         launch = ground.launch(sandbox, groups)
         env = run_environment(spec) | dict(spec.env) | ({"PORT": str(spec.port)} if spec.port else {})
-        socket = str(ground.config.socket_of(spec.instance_id)) if spec.port else ""
+        sockets = {"commands": str(ground.config.commands_of(spec.instance_id))}
+        if spec.port:
+            sockets["dials"] = str(ground.config.socket_of(spec.instance_id))
         return {
             "launch": launch._asdict(),
             "orders": ground.orders(sandbox, spec.run, spec.root_dir, env, limits, spec.port, spec.instance_id),
             "dir": str(directory),
-            "socket": socket,
+            "sockets": sockets,
             "log_bytes": limits.log_bytes,
             "line_bytes": limits.line_bytes,
             "owner_pid": ground.config.owner_pid,
@@ -192,7 +223,7 @@ class LocalInstances:
                 "instance_id": spec.instance_id,
                 "project_id": spec.project_id,
                 "release_id": spec.release_id,
-                "address": f"dial:{socket}" if socket else "",
+                "address": f"dial:{sockets['dials']}" if spec.port else "",
                 "started_at_ms": time.time_ns() // 1_000_000,
                 "slug": str(lower),
                 "port": spec.port,
@@ -265,10 +296,20 @@ class LocalInstances:
             return 0
         return sum(_established(Path(f"/proc/{record['child']}/net", name), record["port"]) for name in ("tcp", "tcp6"))
 
+    def usage(self) -> dict[str, Usage]:
+        """What each running instance uses; see `Driver.usage`."""
+        processes, found = Processes(), {}
+        for instance_id in list(self._running):
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                record = json.loads((self._root / instance_id / "keeper.json").read_text())
+                found[instance_id] = processes.usage(record["child"], record["cgroups"])
+        return found
+
     # --- telling --------------------------------------------------------------------------------------------------
 
     def all(self) -> list[InstanceInfo]:
         """Running and ended ones."""
+        self._discover()
         return [known.info for known in self._running.values()] + list(self._ended.values())
 
     def directory(self, instance_id: str) -> Path:
@@ -317,16 +358,6 @@ class LocalInstances:
     @staticmethod
     def _group(instance_id: str) -> str:
         return instance_id
-
-
-def run_environment(spec: InstanceSpec) -> dict[str, str]:
-    """What an app finds beside its own variables."""
-    env = {"HOST": "0.0.0.0", "NODE_ENV": "production", "XDG_CACHE_HOME": "/tmp/cache"}  # noqa: S104, S108 - inside
-    if spec.runtime == "python":
-        env["VIRTUAL_ENV"] = str(Path("/app", spec.root_dir, ".venv"))
-    if spec.runtime == "php":
-        env["PHP_CLI_SERVER_WORKERS"] = "4"
-    return env | {"SHIPOFF_INSTANCE": spec.instance_id, "SHIPOFF_RELEASE": spec.release_id}
 
 
 def _info(record: Mapping[str, Any]) -> InstanceInfo:

@@ -2,8 +2,8 @@
 
 It outlives the orchestrator that started it (the running app must) and dies with the platform's owner. It
 
-- listens on the instance's dial socket, if it has a port, and gives the listening descriptor to the agent, so that no
-  directory of the platform is visible inside;
+- listens on the instance's sockets (for dials, if it has a port, and for commands) and gives the listening descriptors
+  to the agent, so that no directory of the platform is visible inside;
 - writes what the app says into the instance's bounded log;
 - on SIGTERM reads `stop.json` ({"grace_s"}), asks the agent to terminate the app, and kills everything after the grace;
 - at the end writes `exit.json` atomically, removes the socket and the control groups.
@@ -55,18 +55,17 @@ class Keeper:
         """Starts the sandbox; returns "" when the app's process runs, else what went wrong."""
         self._watch_owner()
         self._watch_signals()
-        listener = self._listen()
+        listeners = {name: _listen(Path(path)) for name, path in self.spec["sockets"].items()}
         ours, theirs = socket.socketpair()
         outs = {name: os.pipe() for name in ("stdout", "stderr")}
         info_read, info_write = os.pipe()
         self.bwrap = os.fork()
         if not self.bwrap:
-            self._become_sandbox(outs, theirs, listener, info_write)
+            self._become_sandbox(outs, {"control": theirs, **listeners}, info_write)
         for descriptor in (outs["stdout"][1], outs["stderr"][1], info_write):
             os.close(descriptor)
-        theirs.close()
-        if listener is not None:
-            listener.close()
+        for end in (theirs, *listeners.values()):
+            end.close()
         for name, (read, _) in outs.items():
             os.set_blocking(read, False)
             self.selector.register(read, selectors.EVENT_READ, name)
@@ -84,9 +83,7 @@ class Keeper:
         self.selector.register(bwrap_fd, selectors.EVENT_READ, "ended")
         return self._until_started()
 
-    def _become_sandbox(
-        self, outs: dict[str, tuple[int, int]], control: socket.socket, listener: socket.socket | None, info: int
-    ) -> None:
+    def _become_sandbox(self, outs: dict[str, tuple[int, int]], inherited: dict[str, socket.socket], info: int) -> None:
         try:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(outs["stdout"][1], 1)
@@ -94,21 +91,10 @@ class Keeper:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
-            dials = None if listener is None else listener.fileno()
-            become(Launch(**self.spec["launch"]), control=control.fileno(), listener=dials, info=info)
+            numbers = {name: end.fileno() for name, end in inherited.items()}
+            become(Launch(**self.spec["launch"]), numbers, info)
         finally:
             os._exit(125)
-
-    def _listen(self) -> socket.socket | None:
-        if not self.spec["socket"]:
-            return None
-        path = Path(self.spec["socket"])
-        path.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(path))
-        path.chmod(0o600)
-        listener.listen(256)
-        return listener
 
     def _watch_owner(self) -> None:
         pid = self.spec["owner_pid"]
@@ -248,8 +234,8 @@ class Keeper:
                     Path(group).parent.rmdir()
         status = self._status(os.waitstatus_to_exitcode(raw))
         self._write_exit(status, out_of_memory)
-        if self.spec["socket"]:
-            Path(self.spec["socket"]).unlink(missing_ok=True)
+        for path in self.spec["sockets"].values():
+            Path(path).unlink(missing_ok=True)
         # What overlayfs worked in has mode 0: without root, `rm -r` of the platform's directory would fail on it.
         with contextlib.suppress(OSError):
             (self.dir / "work/work").rmdir()
@@ -274,6 +260,15 @@ class Keeper:
                 "last_lines": list(self.log.last),
             },
         )
+
+
+def _listen(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen(256)
+    return listener
 
 
 def write_json(path: Path, value: Any) -> None:

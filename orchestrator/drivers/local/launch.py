@@ -12,7 +12,7 @@ import json
 import os
 import struct
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, NoReturn
 
@@ -49,30 +49,30 @@ def program(module: str) -> list[str]:
     return [base, "-I", "-S", "-c", code, str(ROOT)]
 
 
-def become(launch: Launch, *, control: int, listener: int | None = None, info: int | None = None) -> NoReturn:
+def become(launch: Launch, inherited: Mapping[str, int], info: int | None = None) -> NoReturn:
     """Becomes bubblewrap.
 
     Args:
         launch: what to start.
-        control: the agent's end of its control socket.
-        listener: the listening socket on which the agent answers dials.
+        inherited: the agent's descriptors by the names that it knows them by: control, and for instances the listening
+            sockets dials and commands.
         info: a pipe's end on which bubblewrap writes `{"child-pid": …}`.
     """
     cgroups.join(launch.cgroups)
     if launch.nice:
         stand_back(launch.nice)
+    kept = list(inherited.values())
     arguments = [launch.bwrap]
     if launch.seccomp:
-        arguments += ["--seccomp", str(os.open(launch.seccomp, os.O_RDONLY))]
+        kept.append(os.open(launch.seccomp, os.O_RDONLY))
+        arguments += ["--seccomp", str(kept[-1])]
     if info is not None:
+        kept.append(info)
         arguments += ["--info-fd", str(info)]
-    descriptors = [control] + ([listener] if listener is not None else [])
-    arguments += [*launch.args, "--", *launch.command, *map(str, descriptors)]
-    for descriptor in (int(arguments[2]) if launch.seccomp else control, info, *descriptors):
-        if descriptor is not None:
-            os.set_inheritable(descriptor, True)
-    kept = [int(arguments[2])] if launch.seccomp else []
-    close_others(kept + descriptors + ([info] if info is not None else []))
+    arguments += [*launch.args, "--", *launch.command, *(f"{name}={number}" for name, number in inherited.items())]
+    for descriptor in kept:
+        os.set_inheritable(descriptor, True)
+    close_others(kept)
     os.execve(launch.bwrap, arguments, {})  # noqa: S606 - an empty environment: nothing of ours for /proc to show
 
 
@@ -141,4 +141,4 @@ def main() -> None:
     os.dup2(null, 0)
     if os.getppid() != parent:  # it died before bubblewrap could ask to die with it
         sys.exit(125)
-    become(launch, control=control, info=info)
+    become(launch, {"control": control}, info)

@@ -58,6 +58,10 @@ class LocalConfig:
         """Where an instance is dialled. Half of the id's random part keeps the path short."""
         return self.run_dir / "i" / instance_id[-16:]
 
+    def commands_of(self, instance_id: str) -> Path:
+        """Where commands for an instance are asked for; a router gets no sight of it."""
+        return self.run_dir / "x" / instance_id[-16:]
+
     def egress_of(self, project_id: str) -> Path:
         """The directory with a project's egress socket."""
         return self.egress / tag(project_id)
