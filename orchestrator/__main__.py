@@ -18,6 +18,7 @@ from orchestrator.acknowledgements import Acknowledgements
 from orchestrator.build.artifact import Artifacts
 from orchestrator.build.builder import Builder
 from orchestrator.build.fetch import Sources
+from orchestrator.build.siblings import Siblings
 from orchestrator.consumer import Intake
 from orchestrator.deployment import Deployer
 from orchestrator.drivers.base import INSTANCE_LIMITS, Limits
@@ -95,9 +96,9 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         autoscaler.start()
         stack.push_async_callback(autoscaler.stop)
         patience = Patience(settings.stage_s)
-        builder = Builder(settings.work_dir, driver, artifacts, sources, patience)
         projects = RpcClient(settings.projects_address, settings.service_token)
         stack.push_async_callback(projects.close)
+        builder = Builder(settings.work_dir, driver, artifacts, sources, Siblings(projects), patience)
         releasing = Releasing(projects, sealer, patience, settings.apps_url)
         building = Building(builder, patience, releasing)
         deriving = Deriving(database, sealer, patience, releasing)

@@ -15,6 +15,8 @@ from orchestrator.build.detect import detect
 from orchestrator.build.failure import failure
 from orchestrator.build.fetch import Source, Sources
 from orchestrator.build.plan import BuildPlan, BuildSettings
+from orchestrator.build.siblings import Siblings
+from orchestrator.build.submodules import Submodules, commands
 from orchestrator.drivers.base import BuildJob, Driver
 from orchestrator.failures import ProcessFailedError
 from orchestrator.patience import Patience
@@ -41,10 +43,16 @@ class Builder:
     """Builds one commit after the other, as many at a time as its caller lets it."""
 
     def __init__(
-        self, work_dir: Path, driver: Driver, artifacts: Artifacts, sources: Sources, patience: Patience
+        self,
+        work_dir: Path,
+        driver: Driver,
+        artifacts: Artifacts,
+        sources: Sources,
+        siblings: Siblings,
+        patience: Patience,
     ) -> None:
         self._builds, self._driver = work_dir / "builds", driver
-        self._artifacts, self._sources = artifacts, sources
+        self._artifacts, self._sources, self._siblings = artifacts, sources, siblings
         self._patiently = patience
 
     async def build(self, attempt: Attempt, spec: DeploymentSpec) -> Built:
@@ -68,15 +76,35 @@ class Builder:
         source = await self._patiently(
             lambda: self._sources.fetch(spec.project.name, deployment.ref, deployment.commit, tree)
         )
+        await self._complete(attempt, spec, source, tree)
         attempt.enter(Stage.DETECT)
         plan = await asyncio.to_thread(detect, tree, _settings(spec.project.build))
         for line in describe(plan):
             await attempt.log.say(line)
         return plan, source
 
+    async def _complete(self, attempt: Attempt, spec: DeploymentSpec, source: Source, tree: Path) -> None:
+        """Brings submodules, and says what of the source is not there."""
+        if pointers := source.lfs_pointers:
+            shown = ", ".join(pointers[:3])
+            await attempt.log.say(f"warning: {len(pointers)} files are pointers of Git LFS, not contents ({shown} …)")
+            await attempt.log.say("  LFS is not fetched: commit the files themselves, or download them in the build")
+        if not source.submodules:
+            return
+
+        async def may_read(project: str) -> bool:
+            return await self._patiently(lambda: self._siblings.may_read(spec.project.account_id, project))
+
+        outside = await Submodules(self._sources).complete(source, tree, may_read)
+        if outside:
+            plan = BuildPlan("git", "dynamic")
+            await self._run(
+                attempt, BuildJob(attempt.id, spec.project.id, plan, tree, dict(spec.env), steps=commands(outside))
+            )
+
     async def _make(self, attempt: Attempt, spec: DeploymentSpec, plan: BuildPlan, tree: Path, epoch_s: int) -> Built:
         attempt.enter(Stage.BUILD)
-        await self._run(attempt, spec, plan, tree)
+        await self._run(attempt, BuildJob(attempt.id, spec.project.id, plan, tree, dict(spec.env)))
         attempt.enter(Stage.ARTIFACT)
         release_id = ids.new("rel")
         if plan.kind == "static":
@@ -89,10 +117,9 @@ class Builder:
         await self._driver.seed(spec.project.id, digest, tree)
         return Built(release_id, plan, digest)
 
-    async def _run(self, attempt: Attempt, spec: DeploymentSpec, plan: BuildPlan, tree: Path) -> None:
-        if not plan.steps:
+    async def _run(self, attempt: Attempt, job: BuildJob) -> None:
+        if not job.commands:
             return
-        job = BuildJob(attempt.id, spec.project.id, plan, tree, dict(spec.env))
         result = await self._driver.build(job, attempt.log.line)
         attempt.timings_ms |= {f"build.{step}": spent for step, spent in result.timings_ms.items()}
         if not result.ok:

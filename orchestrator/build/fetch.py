@@ -1,88 +1,68 @@
 """Brings one commit of a project's repository into a directory, by git over HTTP from the gateway.
 
-What is fetched is a stranger's: no hooks, filters, submodules or other protocols than HTTP, objects are checked, and
-sizes are looked at before anything is checked out. The token goes to git by its environment, never by its arguments.
+Sizes are looked at before anything is checked out. Submodules are named, not fetched (submodules.py), and files that
+Git LFS keeps elsewhere are found, because a build would take their pointers for what they point to.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
 import os
 import re
-import resource
 import shutil
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
-from kernel.errors import ShipoffError, define
-
-SOURCE_UNAVAILABLE = define("SOURCE_UNAVAILABLE", status=503, retryable=True, hint="try again in a moment")
-SOURCE_MISSING = define(
-    "SOURCE_MISSING",
-    source="client",
-    status=422,
-    hint="push the commit again; it may have been replaced by a newer push",
-)
-SOURCE_TOO_LARGE = define(
-    "SOURCE_TOO_LARGE", source="client", status=413, hint="keep large files, dependencies and build output out of git"
-)
+from kernel.errors import ShipoffError
+from orchestrator.build.git import SOURCE_MISSING, SOURCE_TOO_LARGE, SOURCE_UNAVAILABLE, Git, SourceLimits
 
 SERVICE_USER: Final = "shipoff-service"  # the user name by which the gateway knows the platform's own services
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _REF: Final = re.compile(r"refs/[\w./-]{1,200}", re.ASCII)
-_HARDENED: Final = {
-    "core.hooksPath": os.devnull,
-    "core.fsmonitor": "false",
-    "core.protectHFS": "true",
-    "core.protectNTFS": "true",
-    "core.attributesFile": os.devnull,
-    "protocol.allow": "never",
-    "protocol.http.allow": "always",
-    "protocol.https.allow": "always",
-    "transfer.fsckObjects": "true",
-    "submodule.recurse": "false",
-    "credential.helper": "",
-    "http.followRedirects": "false",
-    "http.lowSpeedLimit": "1000",
-    "http.lowSpeedTime": "20",
-    "gc.auto": "0",
-    "maintenance.auto": "false",
-    "advice.detachedHead": "false",
-    "init.defaultBranch": "main",
-}
-_GONE: Final = ("couldn't find remote ref", "not our ref", "no such ref", "bad object", "unadvertised object")
+_LFS: Final = b"version https://git-lfs.github.com/spec/"
+_LFS_BYTES: Final = range(100, 1024)  # a pointer's size, by its specification
+_LFS_LOOKED_AT: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Submodule:
+    """A repository inside another: where it belongs in the tree, its absolute address, its commit."""
+
+    path: str
+    url: str
+    commit: str
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A commit in a directory: its id, its committer's time in unix seconds, its size and its number of files."""
+    """A commit in a directory.
+
+    Attributes:
+        epoch_s: its committer's time, unix seconds.
+        bytes, files: of the commit's tree.
+        submodules: what it wants beside it, in the order of their paths.
+        lfs_pointers: files whose contents are elsewhere.
+    """
 
     commit: str
     epoch_s: int
     bytes: int
     files: int
+    submodules: tuple[Submodule, ...] = ()
+    lfs_pointers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class SourceLimits:
-    """What a repository may weigh.
+class _Entry:
+    """One line of `git ls-tree`: blobs have a size, commits of submodules have not."""
 
-    Attributes:
-        pack_bytes: what comes over the wire.
-        tree_bytes: of all files of the commit; small packs can hold huge trees.
-        files: in the commit.
-        deadline_s: wall clock of the whole fetch.
-    """
-
-    pack_bytes: int = 512 << 20
-    tree_bytes: int = 1 << 30
-    files: int = 100_000
-    deadline_s: float = 120.0
+    kind: str
+    object_id: str
+    size: int
+    path: str
 
 
 class Sources:
@@ -98,6 +78,15 @@ class Sources:
         self._gateway, self._token = gateway_url.rstrip("/"), token
         self._limits = limits or SourceLimits()
 
+    def url_of(self, project: str) -> str:
+        """Where a project's repository is."""
+        return f"{self._gateway}/git/{quote(project, safe='')}.git"
+
+    def project_at(self, url: str) -> str:
+        """The project whose repository an address names, "" for addresses elsewhere."""
+        match = re.fullmatch(re.escape(f"{self._gateway}/git/") + r"([a-z0-9-]{1,60})(\.git)?/?", url)
+        return match[1] if match else ""
+
     async def fetch(self, project: str, ref: str, commit: str, into: Path) -> Source:
         """Fetches a commit; the directory then holds its files and no repository.
 
@@ -110,9 +99,8 @@ class Sources:
         Raises:
             ShipoffError: SOURCE_MISSING, SOURCE_TOO_LARGE, SOURCE_UNAVAILABLE.
         """
-        url = f"{self._gateway}/git/{quote(project, safe='')}.git"
         basic = base64.b64encode(f"{SERVICE_USER}:{self._token}".encode()).decode()
-        return await fetch(url, ref, commit, into, f"Basic {basic}", self._limits)
+        return await fetch(self.url_of(project), ref, commit, into, f"Basic {basic}", self._limits)
 
 
 async def fetch(url: str, ref: str, commit: str, into: Path, authorization: str, limits: SourceLimits) -> Source:
@@ -120,7 +108,7 @@ async def fetch(url: str, ref: str, commit: str, into: Path, authorization: str,
     if not _COMMIT.fullmatch(commit) or (ref and not (_REF.fullmatch(ref) and ".." not in ref)):
         raise SOURCE_MISSING(f"{ref or commit} is not a ref and commit that can be fetched")
     await asyncio.to_thread(into.mkdir, parents=True)
-    git = _Git(into, authorization, limits)
+    git = Git(into, authorization, limits)
     try:
         async with asyncio.timeout(limits.deadline_s):
             source = await _checkout(git, url, ref, commit, limits)
@@ -134,84 +122,77 @@ async def fetch(url: str, ref: str, commit: str, into: Path, authorization: str,
     return source
 
 
-async def _checkout(git: _Git, url: str, ref: str, commit: str, limits: SourceLimits) -> Source:
+async def _checkout(git: Git, url: str, ref: str, commit: str, limits: SourceLimits) -> Source:
     await git.run("init", "-q")
     await git.run("fetch", "-q", "--depth=1", "--no-tags", "--no-write-fetch-head", url, f"+{ref or commit}:refs/x/it")
     await _same(git, commit, ref)
-    source = await _measure(git, commit, limits)
+    epoch = int(await git.run("show", "-s", "--format=%ct", commit))
+    entries = await _measure(git, commit, limits)
+    submodules = await _submodules(git, url, commit, entries)
     await git.run("checkout", "-q", "--detach", commit)
-    return source
+    pointers = await asyncio.to_thread(_lfs_pointers, git.directory, entries)
+    return Source(commit, epoch, sum(entry.size for entry in entries), len(entries), submodules, pointers)
 
 
-async def _same(git: _Git, commit: str, ref: str) -> None:
+async def _same(git: Git, commit: str, ref: str) -> None:
     found = (await git.run("rev-parse", "--verify", "-q", "refs/x/it^{commit}")).strip()
     if found != commit:
         raise SOURCE_MISSING(f"{ref} is {found[:12]} by now, not {commit[:12]}")
 
 
-async def _measure(git: _Git, commit: str, limits: SourceLimits) -> Source:
-    """The commit's time, size and number of files, before any of it is written."""
-    epoch = int(await git.run("show", "-s", "--format=%ct", commit))
-    total = count = 0
-    for line in (await git.run("ls-tree", "-r", "-l", "-z", "--full-tree", commit)).split("\0"):
-        fields = line.split("\t", 1)[0].split()
-        if len(fields) == 4:
-            count += 1
-            total += int(fields[3]) if fields[3].isdigit() else 0
-    if total > limits.tree_bytes or count > limits.files:
+async def _measure(git: Git, commit: str, limits: SourceLimits) -> list[_Entry]:
+    """What is in the commit, before any of it is written."""
+    listed = await git.run("ls-tree", "-r", "-l", "-z", "--full-tree", commit)
+    entries = [_entry(line) for line in listed.split("\0") if line]
+    total = sum(entry.size for entry in entries)
+    if total > limits.tree_bytes or len(entries) > limits.files:
         raise SOURCE_TOO_LARGE(
-            f"the commit has {count} files with {total >> 20} MiB; "
+            f"the commit has {len(entries)} files with {total >> 20} MiB; "
             f"allowed are {limits.files} with {limits.tree_bytes >> 20} MiB"
         )
-    return Source(commit, epoch, total, count)
+    return entries
 
 
-class _Git:
-    """Runs git in one directory with a hardened configuration and nothing of this process's environment."""
+def _entry(line: str) -> _Entry:
+    head, _, path = line.partition("\t")
+    _, kind, object_id, size = head.split()
+    return _Entry(kind, object_id, int(size) if size.isdigit() else 0, path)
 
-    def __init__(self, directory: Path, authorization: str, limits: SourceLimits) -> None:
-        self._directory, self._limits = directory, limits
-        config = _HARDENED | ({"http.extraHeader": f"Authorization: {authorization}"} if authorization else {})
-        self._env = {
-            "PATH": os.defpath,
-            "HOME": os.devnull,
-            "LC_ALL": "C",
-            "GIT_CONFIG_NOSYSTEM": "1",
-            "GIT_CONFIG_GLOBAL": os.devnull,
-            "GIT_TERMINAL_PROMPT": "0",
-            "GIT_ASKPASS": "true",
-            "GIT_LFS_SKIP_SMUDGE": "1",
-            "GIT_ALLOW_PROTOCOL": "http:https",
-            "GIT_CEILING_DIRECTORIES": str(directory.parent),
-            "GIT_CONFIG_COUNT": str(len(config)),
-        }
-        for index, (key, value) in enumerate(config.items()):
-            self._env |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
 
-    async def run(self, *arguments: str) -> str:
-        """Runs one git command; returns what it printed."""
-        process = await asyncio.create_subprocess_exec(
-            "git", *arguments, cwd=self._directory, env=self._env, start_new_session=True,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            limit = self._limits.pack_bytes
-            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
-        try:
-            out, err = await process.communicate()
-        finally:
-            if process.returncode is None:  # canceled, or out of time: git's helpers share its session
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                await asyncio.shield(process.wait())
-        if process.returncode:
-            self._fail(arguments[0], err.decode(errors="replace"))
-        return out.decode(errors="replace")
+async def _submodules(git: Git, url: str, commit: str, entries: list[_Entry]) -> tuple[Submodule, ...]:
+    links = {entry.path: entry.object_id for entry in entries if entry.kind == "commit"}
+    if not links:
+        return ()
+    told = ""
+    if any(entry.path == ".gitmodules" for entry in entries):
+        told = await git.run("config", "--blob", f"{commit}:.gitmodules", "-z", "--get-regexp", r"\.(path|url)$")
+    named: dict[str, dict[str, str]] = {}
+    for item in filter(None, told.split("\0")):
+        key, _, value = item.partition("\n")
+        name, _, field = key.removeprefix("submodule.").rpartition(".")
+        named.setdefault(name, {})[field] = value
+    urls = {one["path"]: one["url"] for one in named.values() if {"path", "url"} <= one.keys()}
+    if missing := sorted(links.keys() - urls.keys()):
+        raise SOURCE_MISSING(
+            f".gitmodules does not say where {missing[0]} comes from", hint="git rm it, or add its url"
+        )
+    # A relative address is meant from this repository's own (gitmodules(5)).
+    return tuple(Submodule(path, urljoin(f"{url}/", urls[path]), links[path]) for path in sorted(links))
 
-    def _fail(self, command: str, said: str) -> None:
-        text = " ".join(said.split())[-400:]
-        if "File size limit" in said or "file too large" in said.lower() or "SIGXFSZ" in said or "signal 25" in said:
-            raise SOURCE_TOO_LARGE(f"the repository has more than {self._limits.pack_bytes >> 20} MiB")
-        if any(sign in said for sign in _GONE):
-            raise SOURCE_MISSING(f"the commit is not there: {text}")
-        raise SOURCE_UNAVAILABLE(f"git {command} failed: {text}")
+
+def _lfs_pointers(tree: Path, entries: list[_Entry]) -> tuple[str, ...]:
+    """Files that are pointers of Git LFS; looked for only where a `.gitattributes` speaks of it."""
+    rules = [entry.path for entry in entries if entry.path.rpartition("/")[2] == ".gitattributes"]
+    if not any(b"filter=lfs" in _beginning(tree / path, 1 << 16) for path in rules):
+        return ()
+    suspects = [entry.path for entry in entries if entry.kind == "blob" and entry.size in _LFS_BYTES]
+    return tuple(path for path in suspects[:_LFS_LOOKED_AT] if _beginning(tree / path, len(_LFS)) == _LFS)
+
+
+def _beginning(path: Path, count: int) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:  # a link, or a name that this file system has not kept
+        return b""
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(count)

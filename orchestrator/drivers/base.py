@@ -89,6 +89,7 @@ class BuildJob:
         project_id: `prj_…`; builds and instances of a project share a uid, nobody else does.
         source_dir: the fetched tree, a directory that the driver may change and give to the project's uid.
         env: the project's variables for builds.
+        steps: (name, shell command) to run instead of the plan's.
     """
 
     build_id: str
@@ -97,6 +98,12 @@ class BuildJob:
     source_dir: Path
     env: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = BUILD_LIMITS
+    steps: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def commands(self) -> Sequence[tuple[str, str]]:
+        """What is to be run."""
+        return self.steps or self.plan.steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,7 @@ class BuildResult:
     """How a build ended; its output lies in the job's source_dir.
 
     Attributes:
-        failed_step: "install" or "build", "" when all went well.
+        failed_step: its name, "" when all went well.
         reason: why it failed: exit, signal, deadline, memory, disk or output.
         exit_status: of the failed step; negative is a signal.
         last_lines: the end of the failed step's output, at most 50 lines.

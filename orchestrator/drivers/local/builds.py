@@ -25,13 +25,13 @@ class LocalBuilds:
 
     async def run(self, job: BuildJob, on_line: OnLine) -> BuildResult:
         """Runs the steps; see `Driver.build`."""
-        if not job.plan.steps:
+        if not job.commands:
             return BuildResult(ok=True)
         cache = self._cache(job.project_id)
         sandbox = await self._sandbox(job, cache)
         deadline, timings = time.monotonic() + job.limits.deadline_s, dict[str, int]()
         output = BuildOutput(job.limits, on_line)
-        for name, command in job.plan.steps:
+        for name, command in job.commands:
             began = time.monotonic()
             await output.command(command)
             step = Step(self._ground, job, sandbox, name, output)

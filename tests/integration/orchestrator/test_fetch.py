@@ -1,109 +1,26 @@
-"""Sources from a real git server: git's own http-backend behind Python's CGI server."""
+"""Sources from a real git server."""
 
 from __future__ import annotations
 
-import base64
-import http.server
 import os
 import shutil
-import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kernel.errors import ShipoffError
-from orchestrator.build.fetch import SERVICE_USER, SourceLimits, Sources, fetch
-
-# environ: git, run by a test, needs this process's PATH.
-TOKEN = "service-token-77"
-SHOWN = "Basic " + base64.b64encode(f"{SERVICE_USER}:{TOKEN}".encode()).decode()
-
-
-class Remote:
-    """One repository, served at `url`, that wants the services' token."""
-
-    def __init__(self, root: Path) -> None:
-        self.work, self.bare = root / "work", root / "git" / "demo.git"
-        self.git("init", "-q", "-b", "main", str(self.work), cwd=root)
-        self.git("init", "-q", "--bare", str(self.bare), cwd=root)
-        self.url = ""
-        self.authorizations: list[str] = []
-
-    def git(self, *arguments: str, cwd: Path | None = None) -> str:
-        env = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-        identity = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
-        done = subprocess.run(
-            ["git", *identity, *arguments], cwd=cwd or self.work, env=env, check=True, capture_output=True, text=True
-        )
-        return done.stdout.strip()
-
-    def commit(self, files: dict[str, str], ref: str) -> str:
-        """Commits files and pushes them to a ref; returns the commit."""
-        for name, text in files.items():
-            (self.work / name).parent.mkdir(parents=True, exist_ok=True)
-            (self.work / name).write_text(text)
-        self.git("add", "-A")
-        self.git("commit", "-q", "-m", "x", "--date=2024-01-01T00:00:00Z")
-        self.git("push", "-q", str(self.bare), f"+HEAD:{ref}")
-        return self.git("rev-parse", "HEAD")
+from orchestrator.build.fetch import Sources, fetch
+from orchestrator.build.git import SourceLimits
+from tests.integration.orchestrator.remotes import SHOWN, TOKEN, Remote, served
 
 
 @pytest.fixture
 def remote(tmp_path: Path) -> Iterator[Remote]:
     made = Remote(tmp_path)
-    backend = subprocess.run(["git", "--exec-path"], check=True, capture_output=True, text=True).stdout.strip()
-
-    class Handler(http.server.CGIHTTPRequestHandler):
-        def is_cgi(self) -> bool:
-            made.authorizations.append(self.headers.get("Authorization", ""))
-            self.cgi_info = "", f"git-http-backend{self.path}"
-            return True
-
-        def run_cgi(self) -> None:
-            if self.headers.get("Authorization") != SHOWN:
-                self.send_error(401)
-                return
-            path, _, query = self.path.partition("?")
-            length = int(self.headers.get("Content-Length") or 0)
-            env = {
-                "GIT_PROJECT_ROOT": str(tmp_path),
-                "GIT_HTTP_EXPORT_ALL": "1",
-                "PATH_INFO": path,
-                "QUERY_STRING": query,
-                "REQUEST_METHOD": self.command,
-                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-                "CONTENT_LENGTH": str(length),
-                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-                "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
-                "PATH": os.defpath,
-            }
-            answer = subprocess.run(
-                [f"{backend}/git-http-backend"],
-                input=self.rfile.read(length),
-                env=env,
-                capture_output=True,
-                check=False,
-            ).stdout
-            head, _, body = answer.partition(b"\r\n\r\n")
-            lines = [line.split(": ", 1) for line in head.decode().split("\r\n")]
-            self.send_response(next((int(value[:3]) for name, value in lines if name == "Status"), 200))
-            for name, value in lines:
-                if name != "Status":
-                    self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is given
-            return
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    made.url = f"http://127.0.0.1:{server.server_port}"
-    yield made
-    server.shutdown()
-    server.server_close()
+    with served(tmp_path, SHOWN, made.authorizations) as port:
+        made.url = f"http://127.0.0.1:{port}"
+        yield made
 
 
 async def test_a_commit_is_fetched_without_its_repository(remote: Remote, tmp_path: Path) -> None:
@@ -186,3 +103,21 @@ async def test_only_http_is_spoken(remote: Remote, tmp_path: Path) -> None:
             await fetch(url, "refs/heads/main", commit, tmp_path / "out", "", SourceLimits())
         assert not (tmp_path / "out").exists()
     shutil.rmtree(tmp_path / "out", ignore_errors=True)
+
+
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'a' * 64}\nsize 12345\n"
+
+
+async def test_pointers_of_git_lfs_are_found(remote: Remote, tmp_path: Path) -> None:
+    files = {"a.png": POINTER, "b.png": "x" * 200, "deep/c.png": POINTER, "deep/.gitattributes": "*.png filter=lfs\n"}
+    commit = remote.commit(files)
+    source = await Sources(remote.url, TOKEN).fetch("demo", "refs/heads/main", commit, tmp_path / "out")
+    assert source.lfs_pointers == ("a.png", "deep/c.png")
+
+
+async def test_a_text_that_looks_like_a_pointer_is_none_where_nobody_speaks_of_lfs(
+    remote: Remote, tmp_path: Path
+) -> None:
+    commit = remote.commit({"a.txt": POINTER})
+    source = await Sources(remote.url, TOKEN).fetch("demo", "refs/heads/main", commit, tmp_path / "out")
+    assert source.lfs_pointers == ()
