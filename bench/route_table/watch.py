@@ -112,7 +112,7 @@ async def main() -> None:
     while await reader.readline():
         found = noted.copy()
         noted.clear()
-        _say(found)
+        await asyncio.to_thread(_say, found)  # what it takes to say it is no step of the loop
     await stop(work)
 
 
