@@ -33,7 +33,7 @@ from orchestrator.logs import LogClient
 from orchestrator.patience import Patience
 from orchestrator.release.drain import Drain
 from orchestrator.routes import RouteTable
-from orchestrator.scale.autoscaler import LEASE_S, Autoscaler
+from orchestrator.scale.autoscaler import Autoscaler
 from orchestrator.scale.wake import Waker
 from orchestrator.scale.watch import ActivityWatch
 from orchestrator.server import Door
@@ -84,14 +84,14 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         stack.push_async_callback(instances.close)
         drain = Drain(database, table, Endpoints(table), acknowledgements, instances, settings)
         starter = Starter(database, instances, settings.start_s)
-        keeper = Keeper(database, instances, table, drain, sealer, starter)
+        leases = Leases(database, settings.worker, settings.lease_s)
+        keeper = Keeper(database, instances, table, drain, sealer, starter, leases)
         keeper.start()
         stack.push_async_callback(keeper.stop)
         waker = Waker(database, table, keeper.look)
         watch = ActivityWatch(redis, waker.wake)
         watch.start()
         stack.push_async_callback(watch.stop)
-        leases = Leases(database, f"{NAME}-1", LEASE_S)
         autoscaler = Autoscaler(database, watch.signals, leases, waker.wake, keeper.look)
         autoscaler.start()
         stack.push_async_callback(autoscaler.stop)
@@ -104,7 +104,6 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         deriving = Deriving(database, sealer, patience, releasing)
         switch = Switch(settings, table, acknowledgements, keeper, patience)
         deployer = Deployer(settings, database, building, deriving, switch, keeper, patience, sealer, logs)
-        leases = Leases(database, settings.worker, settings.lease_s)
         turns = Turns(settings.builds, settings.queue_s)
         environments = Environments(database, leases, turns, deployer.deploy)
         environments.start()

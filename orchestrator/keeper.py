@@ -3,7 +3,8 @@
 Level-triggered: `current` releases (those of LIVE deployments, and of one that has flipped the routes and waits for the
 routers) each get the instances that their scales ask for and an endpoints record that names exactly the ready ones.
 Whatever else runs, unless a deployment has claimed it while it starts, is retired. The same loop serves a crash, a
-change of scale, a restart of the orchestrator and a restart of the whole platform.
+change of scale, a restart of the orchestrator and a restart of the whole platform. Of several orchestrators one keeps,
+by a lease; what another has in the making is in the database, and so left alone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from orchestrator.drivers.base import ExitInfo, InstanceInfo
 from orchestrator.endpoints import Empty, Endpoints
 from orchestrator.failures import ProcessFailedError
 from orchestrator.instances import Instances
+from orchestrator.leases import Lease, Leases
 from orchestrator.look import Observer, Work
 from orchestrator.release.drain import Drain
 from orchestrator.release.release import Release, from_row
@@ -41,6 +43,7 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S: Final = 5.0  # a hint may be lost; the loop looks by itself too
 PRUNE_EVERY_S: Final = 60.0  # unpacked slugs of retired releases take disk until then
 FAILED_S: Final = 0.5  # after a step that failed: a fault of the platform must not be tried in a busy loop
+TASK: Final = ("", "keeper")  # the lease's name
 SETTLE_S: Final = 10.0  # what served before may take this long to serve again before we call ourselves ready without it
 
 
@@ -59,14 +62,16 @@ class Keeper:
         drain: Drain,
         sealer: Sealer,
         starter: Starter,
+        leases: Leases,
     ) -> None:
         self._database, self._instances, self._table, self._drain = database, instances, table, drain
-        self._sealer, self._starter = sealer, starter
+        self._sealer, self._starter, self._leases = sealer, starter, leases
         self._endpoints = Endpoints(table)
         self._observer = Observer(database, instances)
         self._replicas = Replicas(database, starter, self._endpoints, drain)
         self._look = asyncio.Event()
         self.settled = asyncio.Event()
+        self._lease: Lease | None = None
         self._claimed: set[str] = set()
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._task: asyncio.Task[None] | None = None
@@ -79,8 +84,11 @@ class Keeper:
         self._pruner = tasks.spawn(self._prune(), "prunes slugs")
 
     async def stop(self) -> None:
-        """Stops keeping; the instances go on running."""
+        """Stops keeping; the instances go on running, and another orchestrator may keep them at once."""
         await tasks.stop(self._task, self._pruner, *self._busy.values())
+        if self._lease is not None:
+            with suppress(ShipoffError):  # it runs out
+                await self._leases.release(self._lease)
 
     def look(self) -> None:
         """Says that what should run may have changed."""
@@ -136,7 +144,8 @@ class Keeper:
             self._look.clear()
             again_s = LOOK_EVERY_S
             try:
-                again_s = await self._look_once()
+                if await self._is_ours():
+                    again_s = await self._look_once()
                 if not self.settled.is_set():
                     await self._settle()
             except ShipoffError as error:
@@ -147,6 +156,12 @@ class Keeper:
                 await asyncio.wait_for(self._look.wait(), again_s)
             except TimeoutError:
                 continue
+
+    async def _is_ours(self) -> bool:
+        """Whether this orchestrator is the one that keeps; takes it over from one that is gone."""
+        if self._lease is None or not await self._leases.renew(self._lease):
+            self._lease = await self._leases.acquire(*TASK)
+        return self._lease is not None
 
     async def _settle(self) -> None:
         if self._busy:

@@ -69,9 +69,15 @@ class Snapshot:
         return int(version or 0) < int(row["version"])
 
     async def rebuild(self) -> None:
-        """Writes the snapshot anew under a new epoch; changes of the table wait meanwhile."""
+        """Writes the snapshot anew under a new epoch; changes of the table wait meanwhile.
+
+        Of several orchestrators that find it behind, the first one does it: until its event has left, what it wrote
+        aside is not to be touched, and then the copy is right.
+        """
         async with self._database.transaction() as tx:
             await tx.fetchrow(SQL["lock_table"])
+            if await tx.fetchval(SQL["pending_routes"]):
+                return
             await self._redis.delete(NEXT_TABLE)
             chunk: dict[str, bytes] = {}
             count = 0

@@ -23,12 +23,14 @@ T = TypeVar("T")
 
 ACQUIRE_S: Final = 5.0  # a caller waits this long for a free connection, then gets DATABASE_UNAVAILABLE
 STATEMENT_S: Final = 30.0  # a statement may run this long
+IDLE_S: Final = 15.0  # a process that was paused inside a transaction keeps its locks this long
 _LOST: Final = (
     OSError,
     asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.InterfaceError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
 )
 _DOWN: Final = (*_LOST, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.TooManyConnectionsError)
 
@@ -55,7 +57,13 @@ class Database:
         while True:
             try:
                 pool = await asyncpg.create_pool(
-                    url, min_size=1, max_size=max_size, init=_init, timeout=ACQUIRE_S, command_timeout=STATEMENT_S
+                    url,
+                    min_size=1,
+                    max_size=max_size,
+                    init=_init,
+                    timeout=ACQUIRE_S,
+                    command_timeout=STATEMENT_S,
+                    server_settings={"idle_in_transaction_session_timeout": str(round(IDLE_S * 1000))},
                 )
                 return cls(pool)
             except _DOWN as error:

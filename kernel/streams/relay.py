@@ -2,6 +2,9 @@
 
 One relay per database works at a time (a session advisory lock); the others stand by. It wakes by NOTIFY, so an event
 is on its stream within milliseconds of its commit, and looks every second in case a notification was lost.
+
+A relay that is paused is cut off from the database after a while, and another one leads. What the paused one was about
+to append when it wakes is stale by then: each batch goes only if Redis still has the relay's own name as the leader's.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 import time
 from typing import Any, Final
 
@@ -31,6 +35,8 @@ BACKOFF_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 RETENTION_S: Final = 7 * 24 * 3600.0  # a consumer may be down this long without losing events
 TRIM_EVERY_S: Final = 60.0
 LOCK_KEY: Final = 0x0B0C5
+SILENT_S: Final = 10.0  # a leader whose session is idle for this long is paused or cut off
+_SILENCE_SQL: Final = f"set idle_session_timeout = {round(SILENT_S * 1000)}"
 _BATCH_SQL: Final = "select position, stream, envelope, beside from outbox order by position limit $1"
 _SENT_SQL: Final = "delete from outbox where position = any($1::bigint[])"
 _FORGET_SQL: Final = "delete from consumed_events where at < now() - make_interval(secs => $1)"
@@ -48,6 +54,7 @@ class OutboxRelay:
         self._task: asyncio.Task[None] | None = None
         self._trimmed_at = 0.0
         self._streams: set[str] = set()
+        self._name = secrets.token_hex(8)
 
     def start(self) -> None:
         """Begins relaying in the background."""
@@ -80,11 +87,14 @@ class OutboxRelay:
         def notified(*_: object) -> None:
             self._wake.set()
 
+        await connection.execute(_SILENCE_SQL)
+        leader = f"outbox:{await connection.fetchval('select current_database()')}:leader"
+        await self._redis.set(leader, self._name)
         await connection.add_listener(CHANNEL, notified)
         try:
             while True:
                 self._wake.clear()
-                while await self._send_batch(connection):
+                while await self._send_batch(connection, leader):
                     pass
                 FAILING.set(0)
                 await self._trim(connection)
@@ -97,25 +107,31 @@ class OutboxRelay:
             with contextlib.suppress(asyncpg.InterfaceError, asyncpg.PostgresError, OSError):
                 await connection.remove_listener(CHANNEL, notified)
 
-    async def _send_batch(self, connection: Transaction) -> bool:
+    async def _send_batch(self, connection: Transaction, leader: str) -> bool:
         rows = await connection.fetch(_BATCH_SQL, BATCH)
         if not rows:
             return False
-        for row in rows:
-            await self._append(row)
+        await self._append(rows, leader)
         await connection.execute(_SENT_SQL, [row["position"] for row in rows])
         return len(rows) == BATCH
 
-    async def _append(self, row: Row) -> None:
-        commands: list[list[Any]] = row["beside"] or []
+    async def _append(self, rows: list[Row], leader: str) -> None:
+        """Appends all or none, and none if another relay leads by now (WATCH: also if it begins to in this moment)."""
         pipe: Any
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.xadd(row["stream"], {"e": row["envelope"]})
-            for command in commands:
-                pipe.execute_command(*command)
+            await pipe.watch(leader)
+            if (name := await pipe.get(leader)) not in (self._name.encode(), None):
+                raise RedisError(f"another relay leads: {name!r}")
+            pipe.multi()
+            pipe.set(leader, self._name)  # a Redis that lost its data is told again
+            for row in rows:
+                pipe.xadd(row["stream"], {"e": row["envelope"]})
+                for command in row["beside"] or []:
+                    pipe.execute_command(*command)
             await pipe.execute()
-        self._streams.add(row["stream"])
-        RELAYED.labels(row["stream"]).inc()
+        for row in rows:
+            self._streams.add(row["stream"])
+            RELAYED.labels(row["stream"]).inc()
 
     async def _trim(self, connection: Transaction) -> None:
         now = time.time()

@@ -27,7 +27,6 @@ from orchestrator.scaling import scales_of, set_desired
 SQL: Final = load_queries("orchestrator")
 log = logging.getLogger(__name__)
 EVERY_S: Final = 2.0  # as Knative's
-LEASE_S: Final = 10.0  # taken anew with every tick; so long nobody scales when its holder has died
 TASK: Final = ("", "autoscaler")  # the lease's name
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from kernel import events
 from kernel.database import Database
@@ -12,6 +13,7 @@ from kernel.errors import define
 from kernel.events import Envelope
 from kernel.streams import Consumer, OutboxRelay, first_time, publish
 from kernel.streams import consume as consume_module
+from kernel.streams import relay as relay_module
 
 AWAY = define("TEST_AWAY", status=503, retryable=True)
 
@@ -229,3 +231,43 @@ async def test_an_event_has_its_effect_once(database: Database) -> None:
         assert await first_time(tx, envelope.id)
     async with database.transaction() as tx:
         assert not await first_time(tx, envelope.id)
+
+
+async def test_a_relay_that_was_paused_appends_nothing_after_another_took_over(
+    database: Database, redis: Redis
+) -> None:
+    paused, leading = OutboxRelay(database, redis), OutboxRelay(database, redis)
+    async with database.transaction() as tx:
+        await publish(tx, request(1), beside=[["SET", "last", "1"]])
+    async with database.connection() as connection:
+        rows = await connection.fetch("select * from outbox")
+        leader = f"outbox:{await connection.fetchval('select current_database()')}:leader"
+    await redis.set(leader, paused._name)
+    leading.start()  # what the paused one has in its hands is sent, and then something newer
+    await until(lambda: sent(database))
+    async with database.transaction() as tx:
+        await publish(tx, request(2), beside=[["SET", "last", "2"]])
+    await until(lambda: sent(database))
+    await leading.stop()
+    with pytest.raises(RedisError, match="another relay leads"):
+        await paused._append(rows, leader)
+    assert [named(e) for e in await entries(redis, "deployments")] == ["dep_1", "dep_2"]
+    assert await redis.get("last") == b"2"
+
+
+async def test_a_leader_whose_session_falls_silent_is_cut_off(
+    database: Database, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "_SILENCE_SQL", "set idle_session_timeout = 100")
+    monkeypatch.setattr(relay_module, "IDLE_S", 0.5)  # silent for longer than it may be: as good as paused
+    first, second = OutboxRelay(database, redis), OutboxRelay(database, redis)
+    first.start()
+    second.start()
+    for number in range(3):
+        async with database.transaction() as tx:
+            await publish(tx, request(number))
+        await until(lambda: sent(database))
+        await asyncio.sleep(0.2)
+    await first.stop()
+    await second.stop()
+    assert [named(e) for e in await entries(redis, "deployments")] == ["dep_0", "dep_1", "dep_2"]

@@ -27,6 +27,7 @@ from orchestrator.drivers.local.layout import LocalConfig
 from orchestrator.endpoints import Endpoints, named
 from orchestrator.instances import Instances
 from orchestrator.keeper import Keeper
+from orchestrator.leases import Leases
 from orchestrator.logs import LogClient
 from orchestrator.release.drain import Drain
 from orchestrator.release.release import Release, save
@@ -104,7 +105,8 @@ class Shop:
         acknowledgements = Acknowledgements(self.redis)
         drain = Drain(self.database, table, Endpoints(table), acknowledgements, self.instances, self.settings)
         starter = Starter(self.database, self.instances, self.settings.start_s)
-        self.keeper = Keeper(self.database, self.instances, table, drain, self.sealer, starter)
+        leases = Leases(self.database, "worker", 30.0)
+        self.keeper = Keeper(self.database, self.instances, table, drain, self.sealer, starter, leases)
         self.keeper.start()
 
     async def close(self) -> None:

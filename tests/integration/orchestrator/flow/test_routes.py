@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from kernel import events, tasks
 from kernel.database import Database
 from kernel.errors import ShipoffError
+from kernel.streams import OutboxRelay
 from orchestrator.acknowledgements import Acknowledgements
 from orchestrator.routes import EPOCH, TABLE, VERSION, RouteTable, current
 from orchestrator.snapshot import Snapshot
@@ -121,6 +122,21 @@ async def test_a_redis_that_lost_data_gets_the_whole_table_again(loss: str, data
     last = (await stream(redis))[-1]
     assert isinstance(last, events.TableEpoch)
     assert (last.epoch, last.version) == await current(database)
+
+
+async def test_of_several_that_find_the_copy_behind_one_writes_it_anew(database: Database, redis: Redis) -> None:
+    for number in range(5):
+        await put(database, f"h{number}.localhost")
+    await database.execute("delete from outbox")  # Redis had these, and lost them
+    finders = [Snapshot(database, redis, RouteTable()) for _ in range(3)]
+    assert all([await finder.is_behind() for finder in finders])
+    await asyncio.gather(*(finder.rebuild() for finder in finders))
+    assert await database.fetchval("select count(*) from outbox") == 1
+    relay = OutboxRelay(database, redis)
+    relay.start()
+    await until(lambda: sent(database))
+    await relay.stop()
+    assert await copy(redis) == await truth(database)
 
 
 @pytest.mark.usefixtures("relay")
