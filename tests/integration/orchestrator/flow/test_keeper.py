@@ -11,6 +11,7 @@ import pytest
 from kernel import ids
 from orchestrator.build.plan import BuildPlan
 from orchestrator.build.running import Process, Scaling
+from orchestrator.leases import Leases
 from orchestrator.scaling import set_bounds, set_desired
 from tests.integration.orchestrator.flow.shop import ENVIRONMENT, PROJECT, SERVE, Shop, until
 from tests.integration.orchestrator.workshop import get
@@ -231,3 +232,18 @@ async def test_what_a_killed_orchestrator_had_begun_is_ended(state: str, shop: S
         return (rows[begun], rows[kept]) == ("stopped", "ready")
 
     await until(ended)
+
+
+async def test_of_several_orchestrators_one_keeps_and_the_next_when_it_ends(shop: Shop) -> None:
+    await shop.keeper.stop()
+    other = Leases(shop.database, "other", 30.0)
+    lease = await other.acquire("", "keeper")
+    assert lease is not None
+    shop.keeper.start()
+    release = await shop.release(plan(), FILES)
+    shop.keeper.look()
+    await asyncio.sleep(0.3)
+    assert await shop.rows(release, "starting") == await shop.rows(release, "ready") == []
+    await other.release(lease)
+    shop.keeper.look()
+    await shop.runs(release, 1)
