@@ -172,7 +172,7 @@ cpdef RequestHead scan_request(bytes data):
     cdef long long length = -1
     cdef Cuts cuts
     cdef unsigned char first
-    cdef bint connected = False
+    cdef bint connected = False, keep = True
     cuts.count = 0
     while KIND[p[i]] & NAME:
         i += 1
@@ -208,7 +208,11 @@ cpdef RequestHead scan_request(bytes data):
             if length < 0 or p[value] == 48 and last - value > 1:
                 return None  # nothing, or spelt oddly
         elif first == 99 and colon - name == 10 and _is(p + name, "connection", 10):
-            if connected or last - value != 10 or not _is(p + value, "keep-alive", 10) or p[value + 4] != 45:
+            if connected:
+                return None
+            if last - value == 5 and _same(p + value, "close", 5):
+                keep = False
+            elif last - value != 10 or not _same(p + value, "keep-alive", 10):
                 return None
             connected = True
             _cut(&cuts, name, i)
@@ -233,7 +237,8 @@ cpdef RequestHead scan_request(bytes data):
     head.minor = 1
     head.length = length if length > 0 else 0
     head.end = i + 2
-    head.keep = head.plain = True
+    head.keep = keep
+    head.plain = True
     return head
 
 
@@ -259,7 +264,7 @@ cpdef ResponseHead scan_response(bytes data):
     cdef int status
     cdef Cuts cuts
     cdef unsigned char first
-    cdef bint dated = False, connected = False, kept = False
+    cdef bint dated = False, connected = False, kept = False, keep = True
     if size < 17 or memcmp(p, "HTTP/1.1 ", 9) != 0 or p[9] < 50 or p[9] > 53:
         return None
     if p[10] < 48 or p[10] > 57 or p[11] < 48 or p[11] > 57:
@@ -292,7 +297,11 @@ cpdef ResponseHead scan_response(bytes data):
                 if length < 0:
                     return None
             elif colon - name == 10 and _same(p + name, "connection", 10):
-                if connected or last - value != 10 or not _same(p + value, "keep-alive", 10):
+                if connected:
+                    return None
+                if last - value == 5 and _same(p + value, "close", 5):
+                    keep = False
+                elif last - value != 10 or not _same(p + value, "keep-alive", 10):
                     return None
                 connected = True
                 _cut(&cuts, name, i)
@@ -334,7 +343,7 @@ cpdef ResponseHead scan_response(bytes data):
     head.upgrade = EMPTY
     head.end = i + 2
     head.idle_s = idle
-    head.keep = True
+    head.keep = keep
     head.dated = dated
     return head
 
