@@ -27,6 +27,7 @@ from typing import Final
 from kernel.errors import ShipoffError, define
 from router.core.caching.filed import MOST_DESCRIPTION, pack, unpack
 from router.core.caching.stored import Stored
+from router.edge.caching.marks import Marks
 from router.settings import RouterSettings
 
 log = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class Shelf:
         self._counted: tuple[int, int] | None = None
         self._lock = -1
         self._written = count()
+        self._marks = Marks(f"{root}/marks")
         try:
             root.mkdir(parents=True, exist_ok=True, mode=0o700)
             (root / "lock").touch(mode=0o600)
@@ -181,30 +183,16 @@ class Shelf:
 
     def forget(self, url: bytes) -> int:
         """Removes every answer of a URL; returns how many."""
-        self.mark(self._mark_of(url))
+        self._marks.put(_hash(url))
         return _empty(self._home(url))
 
-    def mark(self, name: str = "m-all") -> None:
-        """Notes that what is being asked for now must not be stored, by no worker; some URLs share a mark."""
-        path, now = f"{self._root}/{name}", time.time_ns()
-        try:
-            os.utime(path, ns=(now, now))
-        except OSError:
-            with contextlib.suppress(OSError):
-                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-                os.utime(path, ns=(now, now))
+    def mark(self) -> None:
+        """Notes that what is being asked for now must not be stored, by no worker, whatever its URL."""
+        self._marks.put()
 
     def is_outdated(self, url: bytes, asked_at: float) -> bool:
         """Whether something was forgotten since an answer was asked for that it may be part of."""
-        for name in ("m-all", self._mark_of(url)):
-            with contextlib.suppress(OSError):
-                if os.stat(f"{self._root}/{name}").st_mtime_ns >= asked_at * 1e9:  # noqa: PTH116
-                    return True
-        return False
-
-    @staticmethod
-    def _mark_of(url: bytes) -> str:
-        return f"m-{_hash(url)[:3]}"
+        return self._marks.since(_hash(url), asked_at)
 
     # --- all of it ---------------------------------------------------------------------------------------------------
 
