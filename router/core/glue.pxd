@@ -1,5 +1,4 @@
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from libc.stdio cimport snprintf
 from libc.string cimport memcpy
 
 
@@ -20,9 +19,25 @@ cdef inline bytes glue(bytes one, bytes two, bytes three, bytes four, bytes five
 
 
 cdef inline bytes numbered(bytes start, double number):
-    cdef char line[96]
-    cdef int size = snprintf(line, sizeof(line), "%.64s%lld\r\n", PyBytes_AS_STRING(start), <long long>number)
-    return PyBytes_FromStringAndSize(line, size)
+    cdef long long whole = <long long>number
+    cdef unsigned long long left = -whole if whole < 0 else whole
+    cdef char digits[24]
+    cdef char *at = digits + sizeof(digits)
+    at -= 2
+    memcpy(at, "\r\n", 2)
+    while True:
+        at -= 1
+        at[0] = 48 + left % 10
+        left //= 10
+        if left == 0:
+            break
+    if whole < 0:
+        at -= 1
+        at[0] = 45
+    cdef Py_ssize_t size = digits + sizeof(digits) - at
+    cdef bytes line = PyBytes_FromStringAndSize(NULL, PyBytes_GET_SIZE(start) + size)
+    memcpy(_copy(PyBytes_AS_STRING(line), start), at, size)
+    return line
 
 
 cdef inline bytes glue_rest(bytes one, bytes two, bytes three, bytes data, Py_ssize_t start):

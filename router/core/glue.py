@@ -9,11 +9,7 @@ def glue(one: bytes, two: bytes, three: bytes, four: bytes, five: bytes) -> byte
 
 
 def numbered(start: bytes, number: float) -> bytes:
-    """A header line that ends with a number, cut to a whole one.
-
-    Args:
-        start: the line before it, of at most 64 bytes.
-    """
+    """A header line that ends with a number, cut to a whole one."""
     return b"%b%d\r\n" % (start, number)
 
 

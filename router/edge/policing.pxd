@@ -23,6 +23,8 @@ cdef class Ruled:
     cdef public bint called
     cdef public bint waits
 
+    cpdef take(self, Policy policy)
+
 
 @cython.locals(ruled=Ruled)
 cpdef bint admit(Answering client, Request request, Policy policy) except -1
