@@ -83,8 +83,7 @@ def built(source: str) -> Path:
 
 def sources() -> list[Path]:
     """Everything that the compiled form depends on."""
-    own = [ROOT / name for name in (*HOT, *EXTRA)]
-    return [path for path in (*own, *(path.with_suffix(".pxd") for path in own), Path(__file__)) if path.exists()]
+    return [*(ROOT / name for name in (*HOT, *EXTRA)), *ROOT.rglob("*.pxd"), Path(__file__)]
 
 
 def choose() -> bool:
@@ -121,13 +120,26 @@ def build() -> None:
     ]
     workers = len(os.sched_getaffinity(0))
     compile_all: Any = cythonize
-    made = compile_all(modules, compiler_directives=_DIRECTIVES, nthreads=workers, build_dir="build/native", quiet=True)
+    made = compile_all(
+        modules,
+        compiler_directives=_DIRECTIVES,
+        nthreads=workers,
+        build_dir="build/native",
+        force=_types_changed(),
+        quiet=True,
+    )
     command = Distribution({"ext_modules": made, "name": "shipoff"}).get_command_obj("build_ext")
     command.inplace, command.parallel, command.build_temp = True, workers, "build/native"
     command.ensure_finalized()
     command.run()
     for name in (*HOT, *EXTRA):
         built(name).touch()  # what did not change was not compiled again, and is as good as new
+
+
+def _types_changed() -> bool:
+    """Whether a module may know another's insides as they were: Cython does not follow every cimport."""
+    there = [path.stat().st_mtime for name in (*HOT, *EXTRA) if (path := built(name)).exists()]
+    return bool(there) and max(path.stat().st_mtime for path in ROOT.rglob("*.pxd")) > min(there)
 
 
 def _name(source: str) -> str:

@@ -18,6 +18,7 @@ import pytest
 from kernel.tasks import spawn
 from router.core.passwords import scrypt_text
 from router.core.request import NAMES
+from router.edge.static import StaticSites
 from tests.integration.router.wire import InProcess, Origin, endpoints, read_message, reset, route
 
 MakeRouter = Callable[..., Awaitable[InProcess]]
@@ -60,6 +61,21 @@ async def early(reader: Reader, writer: Writer) -> None:
     await reader.read()
 
 
+async def large(reader: Reader, writer: Writer) -> None:
+    writer.write(
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: max-age=60\r\nContent-Length: %d\r\n\r\n" % LARGE
+    )
+    writer.write(b"x" * LARGE)
+    await writer.drain()
+
+
+async def store(reader: Reader, writer: Writer) -> None:
+    """An object store that lets its reader wait for a manifest, and gives it up."""
+    await reader.readuntil(b"\r\n\r\n")
+    await asyncio.sleep(1)
+
+
+LARGE = 20_000_000  # more than the kernel takes for a client that does not read
 ACTS = {
     b"/silent": silent,
     b"/up": silent,
@@ -67,6 +83,7 @@ ACTS = {
     b"/flood": flood,
     b"/upgrade": upgrade,
     b"/early": early,
+    b"/large": large,
 }
 
 
@@ -103,6 +120,8 @@ STATES = {
     "answered early": (ask("/early", "Content-Length: 99999999", method="POST") + b"x" * 10_000, ""),
     "streaming": (ask("/stream"), "ANSWER"),
     "streaming, unread": (ask("/flood"), "ANSWER"),
+    "a manifest is awaited": (ask("/", host="files.test"), "READ"),
+    "from the cache, unread": (ask("/large", host="kept.test"), "LOCAL"),
     "local answers, unread": (ask("/", host="nowhere.test") * 60_000, ""),
     "upgraded": (ask("/upgrade", *UPGRADE), "TUNNEL"),
     "upgraded, and talking": (ask("/upgrade", *UPGRADE) + b"x" * 200_000, "TUNNEL"),
@@ -111,8 +130,12 @@ STATES = {
 
 @pytest.fixture
 async def router(make_router: MakeRouter, make_origin: MakeOrigin) -> AsyncIterator[InProcess]:
-    """A router with a good app, one that accepts nothing, one that is busy for ever, and one behind a password."""
-    made = await make_router(connect_s=0.5)
+    """A router with a good app, one that accepts nothing, one that is busy for ever, one behind a password, a cache
+    that has an answer, and an object store that does not answer."""
+    silence = await make_origin(script=store)
+    endpoint = f"http://127.0.0.1:{silence.port}"
+    made = await make_router(connect_s=0.5, cache_memory=2 * LARGE, cache_object=LARGE, s3_endpoint=endpoint)
+    made.edge.static = StaticSites(made.edge)
     origin = await make_origin(script=app)
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
@@ -125,13 +148,17 @@ async def router(make_router: MakeRouter, make_origin: MakeOrigin) -> AsyncItera
         made.put(endpoints("rel_full", f"tcp:127.0.0.1:{full.getsockname()[1]}"))
         made.put(route("app.test"), route("full.test", "rel_full"))
         made.put(route("busy.test", "rel_busy", rules={"concurrency": {"limit": 1, "queue_s": 3600}}))
+        made.put(route("files.test", kind="static", manifest="releases/rel_1/manifest.json"))
+        made.put(route("kept.test", rules={"cache": {}}))
         made.put(route("shut.test", rules={"basic_auth": {"users": {"ann": scrypt_text("a")}}}))
+        assert len((await made.ask(ask("/large", host="kept.test"))).body) == LARGE
         _, busy = await made.connect()
         busy.write(ask("/silent", host="busy.test"))
         while not any(client.describe()["phase"] == "SENT" for client in made.edge.clients):
             await asyncio.sleep(0.01)
         yield made
         busy.close()
+        await made.edge.static.close()
         for filler in fillers:
             filler.close()
 
@@ -219,8 +246,8 @@ async def test_a_client_that_vanishes_leaves_nothing(
 
 
 def test_every_state_is_among_those_that_are_left() -> None:
-    """LOCAL has no time of its own here (whole answers), and READ none at all; static files are in test_static.py."""
-    assert {phase for _, phase in STATES.values()} == {"", *NAMES} - {"READ", "LOCAL", "DONE", "LOST"}
+    """Those in which a request can be found between two callbacks: DONE and LOST are none."""
+    assert {phase for _, phase in STATES.values()} == {"", *NAMES} - {"DONE", "LOST"}
 
 
 @pytest.mark.parametrize("drip", [b"GET / HTTP/1.1\r\nX: y", ask("/up", "Content-Length: 9", method="POST")])

@@ -15,7 +15,16 @@ from typing import Any
 import pytest
 
 from kernel.objects import ObjectStore, StoreSettings
-from tests.integration.router.wire import InProcess, Message, endpoints, free_port, read_message, route
+from tests.integration.router.wire import (
+    LIMIT_S,
+    InProcess,
+    Message,
+    endpoints,
+    free_port,
+    read_message,
+    reset,
+    route,
+)
 
 MakeRouter = Callable[..., Awaitable[InProcess]]
 BIG = os.urandom(3_000_000)
@@ -225,6 +234,23 @@ async def test_clients_that_vanish_leave_nothing(site: Site) -> None:
     async with asyncio.timeout(10):
         while site.router.edge.clients or site.router.edge.in_flight:
             await asyncio.sleep(0.02)
+    assert (await site.get("/big.bin")).body == BIG
+
+
+async def test_a_client_that_resets_in_the_middle_of_a_streamed_file_stops_the_store(site: Site) -> None:
+    """Its task ends, and the connection to the store, which is in the middle of the file, is not used again."""
+    edge = site.router.edge
+    for _ in range(5):
+        _, writer = await site.router.connect()
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(b"GET /big.bin HTTP/1.1\r\nHost: site.test\r\n\r\n" * 5)
+        async with asyncio.timeout(LIMIT_S):
+            while not [one for one in edge.clients if one.describe()["phase"] == "LOCAL" and one.write_paused]:
+                await asyncio.sleep(0.01)
+        reset(writer)
+        async with asyncio.timeout(LIMIT_S):
+            while edge.clients or edge.in_flight or any(t.get_name() == "router.static" for t in asyncio.all_tasks()):
+                await asyncio.sleep(0.01)
     assert (await site.get("/big.bin")).body == BIG
 
 
