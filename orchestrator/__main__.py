@@ -27,6 +27,7 @@ from orchestrator.drivers.local.layout import LocalConfig
 from orchestrator.endpoints import Endpoints
 from orchestrator.environments import Environments
 from orchestrator.instances import Instances
+from orchestrator.jobs import Jobs
 from orchestrator.keeper import Keeper
 from orchestrator.leases import Leases
 from orchestrator.logs import LogClient
@@ -40,6 +41,7 @@ from orchestrator.server import Door
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.snapshot import Snapshot
 from orchestrator.stages.building import Building
+from orchestrator.stages.command import ReleaseCommand
 from orchestrator.stages.deriving import Deriving
 from orchestrator.stages.releasing import Releasing
 from orchestrator.stages.switch import Switch
@@ -103,7 +105,8 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         building = Building(builder, patience, releasing)
         deriving = Deriving(database, sealer, patience, releasing)
         switch = Switch(settings, table, acknowledgements, keeper, patience)
-        deployer = Deployer(settings, database, building, deriving, switch, keeper, patience, sealer, logs)
+        command = ReleaseCommand(database, Jobs(database, instances), patience, settings.command_s)
+        deployer = Deployer(settings, database, building, deriving, command, switch, keeper, patience, sealer, logs)
         turns = Turns(settings.builds, settings.queue_s)
         environments = Environments(database, leases, turns, deployer.deploy)
         environments.start()

@@ -28,6 +28,7 @@ from orchestrator.patience import Patience
 from orchestrator.release.release import Release, load
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.stages.building import Building
+from orchestrator.stages.command import ReleaseCommand
 from orchestrator.stages.deriving import Deriving
 from orchestrator.stages.switch import Switch
 from orchestrator.turns import Turn
@@ -44,6 +45,7 @@ class Deployer:
         database: Database,
         building: Building,
         deriving: Deriving,
+        command: ReleaseCommand,
         switch: Switch,
         keeper: Keeper,
         patience: Patience,
@@ -51,7 +53,8 @@ class Deployer:
         logs: LogClient,
     ) -> None:
         self._database, self._patiently, self._sealer, self._logs = database, patience, sealer, logs
-        self._building, self._deriving, self._switch, self._keeper = building, deriving, switch, keeper
+        self._building, self._deriving, self._command = building, deriving, command
+        self._switch, self._keeper = switch, keeper
         self._deadlines = Deadlines(settings)
 
     async def deploy(self, work: Work) -> None:
@@ -89,6 +92,7 @@ class Deployer:
         attempt.log.hide({**release.plan.run_env, **release.env})
         with self._keeper.claim(release.id):
             if not row["flipped"]:
+                await self._command.run(attempt, release)
                 infos = await self._start(attempt, release, row["host"])
                 attempt.enter(Stage.ROUTE)
                 row = await self._patiently(lambda: self._switch.flip(attempt, release, infos))

@@ -19,9 +19,9 @@ from kernel.events import Envelope, InstanceStateChanged
 from kernel.streams import publish
 from orchestrator.build.artifact import Artifacts
 from orchestrator.build.running import Process
-from orchestrator.drivers.base import Driver, ExitInfo, InstanceInfo, InstanceSpec, Limits
+from orchestrator.drivers.base import Driver, ExitInfo, InstanceInfo, InstanceSpec, Limits, OnLine
 from orchestrator.limits import instance_limits
-from orchestrator.logs import InstanceLog, LogClient
+from orchestrator.logs import InstanceLog, JobLog, LogClient
 from orchestrator.release.release import Release
 
 SQL: Final = load_queries("orchestrator")
@@ -110,8 +110,16 @@ class Instances:
         """Whether somebody here is bringing it up."""
         return instance_id in self._pending
 
-    async def start(self, release: Release, process: Process, instance_id: str) -> InstanceInfo:
+    async def start(
+        self, release: Release, process: Process, instance_id: str, on_line: OnLine | None = None
+    ) -> InstanceInfo:
         """Starts one more instance of a release; it has not passed its health check yet.
+
+        Args:
+            release: whose.
+            process: what it runs.
+            instance_id: of `pending`.
+            on_line: gets the output instead of the app's log; such an instance is a job, whose good end is no crash.
 
         Raises:
             ShipoffError: from the driver or the object store.
@@ -122,7 +130,10 @@ class Instances:
         except (ShipoffError, asyncio.CancelledError):
             await asyncio.shield(self._settle(instance_id, End("crashed", "start")))
             raise
-        self._adopt(info, 0, release.deployment_id)
+        if on_line is None:
+            self._adopt(info, 0, release.deployment_id)
+        else:
+            self._follow(info, JobLog(self._driver, info, on_line))
         return info
 
     def _spec(self, release: Release, process: Process, instance_id: str) -> InstanceSpec:
@@ -171,6 +182,11 @@ class Instances:
         else:
             await self._settle(instance_id, _end_of(end))
         await self._forget(instance_id)
+
+    async def told(self, instance_id: str) -> None:
+        """Waits, bounded, until the output of an ended instance has been handed on."""
+        if (shipper := self._shippers.get(instance_id)) is not None:
+            await shipper.finish()
 
     async def discard(self, instance_id: str) -> None:
         """Ends an instance that was to be and is not wanted any more, if it was begun at all."""
@@ -236,13 +252,18 @@ class Instances:
             future.set_result(end)
         if end.reason != "stopped":
             try:
-                await self._settle(end.instance_id, _end_of(end))
+                await self._settle(end.instance_id, self._meaning(end))
             except ShipoffError as error:
                 log.warning("the end of %s is not recorded yet: %s", end.instance_id, error)
         for listener in self._listeners:
             listener(end)
         if end.reason != "stopped":
             await self._forget(end.instance_id)
+
+    def _meaning(self, end: ExitInfo) -> End:
+        if isinstance(self._shippers.get(end.instance_id), JobLog) and (end.reason, end.exit_status) == ("exit", 0):
+            return End("stopped", "exit")
+        return _end_of(end)
 
     async def _forget(self, instance_id: str) -> None:
         shipper = self._shippers.pop(instance_id, None)
@@ -260,7 +281,9 @@ class Instances:
         return (int(row["log_offset"]), str(row["deployment_id"])) if row is not None else (0, "")
 
     def _adopt(self, info: InstanceInfo, offset: int, deployment_id: str) -> None:
-        shipper = InstanceLog(self._logs, self._driver, self._database, info, offset, deployment_id)
+        self._follow(info, InstanceLog(self._logs, self._driver, self._database, info, offset, deployment_id))
+
+    def _follow(self, info: InstanceInfo, shipper: InstanceLog) -> None:
         self._shippers[info.instance_id] = shipper
         shipper.start()
 

@@ -18,7 +18,7 @@ from kernel import ids, tasks
 from kernel.database import Database, load_queries
 from kernel.errors import ShipoffError
 from kernel.rpc import RpcClient
-from orchestrator.drivers.base import Driver, InstanceInfo, LogLine
+from orchestrator.drivers.base import Driver, InstanceInfo, LogLine, LogPage, OnLine
 from orchestrator.masking import Masker
 from proto.logsink.v1.logsink_pb2 import AppendRequest, Line
 from proto.logsink.v1.logsink_pb2_grpc import LogsStub
@@ -161,15 +161,18 @@ class InstanceLog:
                 log.info("no more log of %s: %s", self._info.instance_id, error)
                 return
             if page.lines:
-                lines = [self._line(line) for line in page.lines]
-                # The offset grows with every batch, so it serves as the sequence, across restarts.
-                await _until_stored(self._client, f"{self._info.instance_id}/run", page.next, lines)
-                await self._remember(page.next)
+                await self._deliver(page)
             elif last:
                 return
             else:
                 await _either(self._ended, POLL_S)
             self._offset = page.next
+
+    async def _deliver(self, page: LogPage) -> None:
+        lines = [self._line(line) for line in page.lines]
+        # The offset grows with every batch, so it serves as the sequence, across restarts.
+        await _until_stored(self._client, f"{self._info.instance_id}/run", page.next, lines)
+        await self._remember(page.next)
 
     async def _remember(self, offset: int) -> None:
         try:
@@ -187,6 +190,19 @@ class InstanceLog:
             stream="system" if line.stream == "platform" else line.stream,
             text=line.text,
         )
+
+
+class JobLog(InstanceLog):
+    """Hands an instance's output to whoever waits for its end, instead of shipping it as the app's."""
+
+    def __init__(self, driver: Driver, info: InstanceInfo, on_line: OnLine) -> None:
+        self._driver, self._info, self._on_line, self._offset = driver, info, on_line, 0
+        self._ended = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def _deliver(self, page: LogPage) -> None:
+        for line in page.lines:
+            await self._on_line(line.stream, line.text)
 
 
 async def _until_stored(client: LogClient, producer: str, sequence: int, lines: list[Line]) -> None:

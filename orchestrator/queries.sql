@@ -93,6 +93,15 @@ where release_id = $1 and (state = 'LIVE' or (state = 'PROVISIONING' and flipped
 insert into releases (id, deployment_id, project_id, environment, kind, artifact, plan, health_strict, sealed_env)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 
+-- name: command_done
+select command_done from releases where id = $1
+
+-- name: set_command_done
+update releases set command_done = true where id = $1
+
+-- name: open_jobs
+select id from instances where release_id = $1 and process = $2 and state in ('starting', 'ready', 'draining')
+
 -- name: kept_release
 select r.* from releases r
 where r.id = $1 and r.project_id = $2 and r.retired_at is null

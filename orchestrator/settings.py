@@ -40,6 +40,7 @@ class OrchestratorSettings(Settings):
         route_s: above routers_s, which says who is behind.
         start_s: an app must pass its health check within this many seconds of its start. Next.js needs about 3 s here;
             a minute leaves room for a slow machine.
+        command_s: a release command may run for this long; migrations of large tables take minutes.
         drain_s: an old instance may go on with the requests it has for this long; longer than most uploads.
         warm_s: a release that was replaced keeps its instances for this long, so that going back to it is one flip; it
             costs their memory, so it is about as long as it takes to see that a deploy was a mistake.
@@ -82,6 +83,7 @@ class OrchestratorSettings(Settings):
     health_s: float = Field(default=600.0, gt=0)
     route_s: float = Field(default=300.0, gt=0)
     start_s: float = Field(default=60.0, gt=0)
+    command_s: float = Field(default=900.0, gt=0)
     drain_s: float = Field(default=30.0, ge=0)
     warm_s: float = Field(default=300.0, ge=0)
     grace_s: float = Field(default=10.0, ge=0)

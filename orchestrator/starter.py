@@ -87,7 +87,7 @@ class Starter:
         return info
 
     async def _gate(self, release: Release, info: InstanceInfo, host: str) -> None:
-        check = Check(release.plan.health.path, host, release.health_strict)
+        check = Check(release.plan.health, host, release.health_strict)
         exited = self._instances.exited(info.instance_id)
         try:
             await wait_until_healthy(info.address, check, exited, self._start_s)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import math
 import socket
 from dataclasses import dataclass
 from typing import Final
 
 from kernel.errors import ShipoffError, define
+from orchestrator.build.running import Health
 from orchestrator.drivers.base import ExitInfo
 from orchestrator.release import dialing
 
@@ -31,11 +33,12 @@ HEALTH_CHECK_FAILED = define(
     "HEALTH_CHECK_FAILED",
     source="client",
     status=422,
-    hint="the health check's path must answer; choose another with the project's health_path",
+    hint="the health check's path must answer; choose another in [health] of shipoff.toml or as health_path",
 )
 
-PROBE_S: Final = 5.0
-INTERVALS_S: Final = (0.02, 0.03, 0.05, 0.1, 0.25)
+# Between the first checks after a start, in seconds, ten of each: most apps answer within a second. Then the interval.
+EAGER_S: Final = (0.02, 0.03, 0.05, 0.1, 0.25)
+EACH: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,13 @@ class Check:
     """What to ask, and what counts as healthy.
 
     Attributes:
-        path: asked for with GET.
+        health: of the plan.
         host: Host header, the project's own, because frameworks refuse unknown hosts.
         strict: only 2xx and 3xx are healthy. Otherwise (nobody named a path) any answer below 500 is: an API without
             a start page is not ill.
     """
 
-    path: str
+    health: Health
     host: str
     strict: bool
 
@@ -61,24 +64,30 @@ async def wait_until_healthy(address: str, check: Check, exited: asyncio.Future[
         address: of the instance's endpoint.
         check: what to ask.
         exited: done when the instance ends.
-        within_s: how long it may take from now.
+        within_s: how long it may take from now, where the check itself names no start period.
 
     Raises:
         ShipoffError: APP_CRASHED, APP_NOT_LISTENING, HEALTH_CHECK_TIMEOUT, HEALTH_CHECK_FAILED.
     """
     loop = asyncio.get_running_loop()
-    give_up, tried = loop.time() + within_s, 0
+    period_s = check.health.start_period_s or within_s
+    give_up, tried = loop.time() + period_s, 0
     while True:
-        verdict = await asyncio.to_thread(_probe, address, check, min(PROBE_S, within_s))
+        verdict = await asyncio.to_thread(_probe, address, check, min(check.health.timeout_s, period_s))
         if exited.done():
             raise crashed(exited.result())
         if verdict is None:
             return
-        pause = INTERVALS_S[min(tried // 10, len(INTERVALS_S) - 1)]
+        pause = min(pause_s(tried), check.health.interval_s)
         if loop.time() + pause > give_up:
             raise verdict
         tried += 1
         await asyncio.wait([exited], timeout=pause)
+
+
+def pause_s(tried: int) -> float:
+    """How long to wait after a number of checks, unless the interval is shorter; in seconds."""
+    return EAGER_S[tried // EACH] if tried < EACH * len(EAGER_S) else math.inf
 
 
 def crashed(end: ExitInfo) -> ShipoffError:
@@ -95,20 +104,23 @@ def _probe(address: str, check: Check, timeout_s: float) -> ShipoffError | None:
     except OSError as error:
         return APP_NOT_LISTENING(f"nothing listens on the app's port ({error})")
     with connection:
+        if check.health.kind == "tcp":
+            return None
+        path = check.health.path
         try:
             status = _get(connection, check)
         except TimeoutError:
-            return HEALTH_CHECK_TIMEOUT(f"GET {check.path} was not answered within {timeout_s:g} s")
+            return HEALTH_CHECK_TIMEOUT(f"GET {path} was not answered within {timeout_s:g} s")
         except (OSError, http.client.HTTPException) as error:
-            return HEALTH_CHECK_FAILED(f"GET {check.path} was answered by {type(error).__name__}: {error}")
+            return HEALTH_CHECK_FAILED(f"GET {path} was answered by {type(error).__name__}: {error}")
     if 200 <= status < (400 if check.strict else 500):
         return None
-    return HEALTH_CHECK_FAILED(f"GET {check.path} was answered with status {status}")
+    return HEALTH_CHECK_FAILED(f"GET {path} was answered with status {status}")
 
 
 def _get(connection: socket.socket, check: Check) -> int:
     client = http.client.HTTPConnection(check.host)
     client.sock = connection
     headers = {"Host": check.host, "User-Agent": "shipoff-health", "Connection": "close"}
-    client.request("GET", check.path, headers=headers)
+    client.request("GET", check.health.path, headers=headers)
     return client.getresponse().status

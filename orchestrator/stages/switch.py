@@ -100,8 +100,16 @@ def route_of(release: Release, host: str) -> dict[str, Any]:
         "environment": release.environment,
         "kind": release.kind,
         "release": release.id,
-        "rules": dict(release.plan.rules),
+        "rules": _rules(release),
     }
     if release.kind == "static":
         record["manifest"] = release.artifact
     return record
+
+
+def _rules(release: Release) -> dict[str, Any]:
+    rules, health = dict(release.plan.rules), release.plan.health
+    if release.kind == "dynamic" and release.health_strict and health.kind == "http":
+        # Routers probe an instance that they have set aside by the path that its owner named.
+        rules["health"] = {"path": health.path, **rules.get("health", {})}
+    return rules

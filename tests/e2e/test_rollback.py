@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -38,23 +37,13 @@ def app(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Reposit
 def change(platform: Platform, **variables: str) -> dict[str, Any]:
     status, body = platform.call("PUT", "/v1/projects/again/env", {"set": variables})
     assert status == 200, body
-    return finished(platform, body["deployment_id"])
+    return platform.finished("again", body["deployment_id"])
 
 
 def bring_back(platform: Platform, **wanted: Any) -> dict[str, Any]:
     status, body = platform.call("POST", "/v1/projects/again/deployments", {"kind": "rollback", **wanted})
     assert status == 201, body
-    return finished(platform, body["id"])
-
-
-def finished(platform: Platform, deployment_id: str) -> dict[str, Any]:
-    give_up = time.monotonic() + 60
-    while time.monotonic() < give_up:
-        _, deployment = platform.call("GET", f"/v1/projects/again/deployments/{deployment_id}")
-        if deployment["state"] not in ("QUEUED", "BUILDING", "PROVISIONING"):
-            return dict(deployment)
-        time.sleep(0.05)
-    pytest.fail(f"{deployment_id} never ended")
+    return platform.finished("again", body["id"])
 
 
 def releases(platform: Platform) -> list[dict[str, Any]]:

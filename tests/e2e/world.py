@@ -58,6 +58,8 @@ class Platform:
         answer = connection.getresponse()
         raw = answer.read()
         connection.close()
+        if answer.headers.get_content_type() == "application/x-ndjson":
+            return answer.status, [json.loads(line) for line in raw.splitlines()]
         return answer.status, json.loads(raw) if raw else None
 
     def project(self, name: str, **settings: object) -> None:
@@ -83,6 +85,21 @@ class Platform:
         _, body = self.call("GET", f"/v1/projects/{project}/deployments")
         found: list[dict[str, Any]] = body["deployments"]
         return found
+
+    def finished(self, project: str, deployment_id: str, within_s: float = 60.0) -> dict[str, Any]:
+        """Waits until a deployment has its answer, and returns it."""
+        give_up = time.monotonic() + within_s
+        while time.monotonic() < give_up:
+            _, deployment = self.call("GET", f"/v1/projects/{project}/deployments/{deployment_id}")
+            if deployment["state"] not in ("QUEUED", "BUILDING", "PROVISIONING"):
+                return dict(deployment)
+            time.sleep(0.05)
+        raise AssertionError(f"{deployment_id} never ended")
+
+    def build_log(self, project: str, deployment_id: str) -> str:
+        """What a deployment's log says."""
+        _, lines = self.call("GET", f"/v1/projects/{project}/logs?source=build&tail=1000&deployment={deployment_id}")
+        return "\n".join(line["text"] for line in lines)
 
 
 def ask(connection: http.client.HTTPConnection, project: str, path: str = "/", **headers: str) -> Answer:

@@ -19,8 +19,10 @@ _DOING: Final = {
     "build": "building",
     "artifact": "storing the artifact",
     "release": "making the release",
+    "command": "running the release command",
     "start": "starting",
     "health": "waiting for the health check",
+    "canary": "trying it on part of the requests",
     "route": "switching the routers over",
 }
 _STATE: Final = {State.QUEUED: "queued", State.BUILDING: "building", State.PROVISIONING: "provisioning"}

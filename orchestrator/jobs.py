@@ -1,0 +1,50 @@
+"""Runs a command of a release to its end, in an instance of its own: the app's files, variables and limits, no route."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from kernel.database import Database, load_queries
+from orchestrator.build.running import Process
+from orchestrator.drivers.base import ExitInfo, OnLine
+from orchestrator.instances import Instances
+from orchestrator.release.release import Release
+
+SQL: Final = load_queries("orchestrator")
+
+
+class Jobs:
+    """Runs one job after the other, or several at a time; they know nothing of each other."""
+
+    def __init__(self, database: Database, instances: Instances) -> None:
+        self._database, self._instances = database, instances
+
+    async def run(self, release: Release, name: str, command: str, within_s: float, on_line: OnLine) -> ExitInfo | None:
+        """Runs a command and returns how it ended; None when it did not in time and was killed.
+
+        One of the same name and release that an earlier process left is ended first. Cancelling ends the command.
+
+        Args:
+            release: whose files and variables.
+            name: of the job, as its instance's process shows it.
+            command: shell command.
+            within_s: how long it may take.
+            on_line: gets its output.
+
+        Raises:
+            ShipoffError: the driver's, or the database is away.
+        """
+        for row in await self._database.fetch(SQL["open_jobs"], release.id, name):
+            await self._instances.stop(row["id"], 0.0)
+        with self._instances.pending(1) as (instance_id,):
+            try:
+                exited = self._instances.exited(instance_id)
+                await self._instances.start(release, Process(name, command), instance_id, on_line)
+                done, _ = await asyncio.wait([exited], timeout=within_s)
+                if not done:
+                    return None
+                await self._instances.told(instance_id)  # its last lines come before its end
+                return exited.result()
+            finally:
+                await asyncio.shield(self._instances.discard(instance_id))
