@@ -1,4 +1,4 @@
-"""Runs a command of a release to its end, in an instance of its own: the app's files, variables and limits, no route."""
+"""Runs a command of a release to its end, in an instance of its own: the app's files, variables and limits."""
 
 from __future__ import annotations
 
