@@ -7,10 +7,12 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from kernel.database.pool import Transaction
 from kernel.deployments import Kind, Stage
 from kernel.errors import ShipoffError
 from orchestrator.deadlines import Deadlines
 from orchestrator.environments import Work
+from orchestrator.failpoints import Failpoints, Write, after, before, entering
 from orchestrator.logs import BuildLog
 from orchestrator.moves import Note
 
@@ -24,14 +26,14 @@ class Attempt:
 
     Attributes:
         row: the deployment's, as it was taken up.
-        lease: under which everything is written.
         log: of the build and the release.
         stage: what is being done.
         timings_ms: stage -> milliseconds; the steps of a build are there too, as `build.<step>`.
     """
 
-    def __init__(self, work: Work, build_log: BuildLog, deadlines: Deadlines) -> None:
-        self.row, self.lease, self.log = work.row, work.lease, build_log
+    def __init__(self, work: Work, build_log: BuildLog, deadlines: Deadlines, failpoints: Failpoints) -> None:
+        self.row, self.log = work.row, build_log
+        self._lease, self._failpoints = work.lease, failpoints
         self.id: str = work.row["id"]
         self.project_id: str = work.row["project_id"]
         self.environment: str = work.row["environment"]
@@ -57,8 +59,21 @@ class Attempt:
                 raise self._deadlines.error(self.stage) from None
             raise
 
+    @asynccontextmanager
+    async def writing(self, what: Write) -> AsyncIterator[Transaction]:
+        """A transaction that has an effect only while the lease is ours.
+
+        Raises:
+            ShipoffError: LEASE_LOST, DATABASE_UNAVAILABLE.
+        """
+        async with self._lease.transaction() as tx:
+            yield tx
+            self._failpoints.reached(before(what))
+        self._failpoints.reached(after(what))
+
     def enter(self, stage: Stage) -> None:
         """Ends the stage before and begins one."""
+        self._failpoints.reached(entering(stage))
         self.leave()
         self.stage = stage
         self._bound()

@@ -19,6 +19,7 @@ from orchestrator.attempt import Attempt, OvertakenError
 from orchestrator.deadlines import Deadlines
 from orchestrator.drivers.base import InstanceInfo
 from orchestrator.environments import Work
+from orchestrator.failpoints import Failpoints, Write
 from orchestrator.failures import ProcessFailedError
 from orchestrator.keeper import Keeper
 from orchestrator.leases import LEASE_LOST
@@ -55,7 +56,7 @@ class Deployer:
         self._database, self._patiently, self._sealer, self._logs = database, patience, sealer, logs
         self._building, self._deriving, self._command = building, deriving, command
         self._switch, self._keeper = switch, keeper
-        self._deadlines = Deadlines(settings)
+        self._deadlines, self._failpoints = Deadlines(settings), Failpoints(settings.failpoint)
 
     async def deploy(self, work: Work) -> None:
         """Brings a deployment to LIVE or FAILED.
@@ -65,7 +66,7 @@ class Deployer:
                 lease then calls again, with the row as it is then.
         """
         build_log = BuildLog(self._logs, work.row["project_id"], work.row["id"])
-        attempt = Attempt(work, build_log, self._deadlines)
+        attempt = Attempt(work, build_log, self._deadlines, self._failpoints)
         try:
             async with attempt.bounded():
                 await self._advance(attempt, work.turn)
@@ -116,6 +117,6 @@ class Deployer:
             await attempt.log.line("stderr", f"  | {line}")
         await attempt.log.say(f"{error.code}: {error.detail}")
         await attempt.log.finish()  # who waits for the verdict has seen why when it comes
-        async with attempt.lease.transaction() as tx:
+        async with attempt.writing(Write.FAIL) as tx:
             await self._switch.undo(tx, attempt)  # what served before serves again
             await move(tx, attempt.id, State.FAILED, attempt.failed(error, exit_status))

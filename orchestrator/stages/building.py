@@ -6,6 +6,7 @@ from kernel.database.pool import Row
 from kernel.deployments import Stage, State
 from orchestrator.attempt import Attempt, OvertakenError
 from orchestrator.build.builder import Builder
+from orchestrator.failpoints import Write
 from orchestrator.moves import Note, move
 from orchestrator.patience import Patience
 from orchestrator.release.release import Release
@@ -45,6 +46,6 @@ class Building:
         return await self._releasing.made(attempt, release, spec.project.name)
 
     async def _begin(self, attempt: Attempt) -> None:
-        async with attempt.lease.transaction() as tx:
+        async with attempt.writing(Write.BEGIN) as tx:
             if await move(tx, attempt.id, State.BUILDING, Note(timings_ms=attempt.timings_ms)) is None:
                 raise OvertakenError

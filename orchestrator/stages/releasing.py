@@ -11,6 +11,7 @@ from kernel.deployments import State
 from kernel.rpc import RpcClient
 from kernel.sealing import Sealer
 from orchestrator.attempt import Attempt, OvertakenError
+from orchestrator.failpoints import Write
 from orchestrator.moves import Note, move
 from orchestrator.patience import Patience
 from orchestrator.release.release import Release, save
@@ -52,7 +53,7 @@ class Releasing:
 
     async def _provision(self, attempt: Attempt, release: Release, project_name: str, *, new: bool) -> Row:
         url = self._apps_url.format(project=project_name)
-        async with attempt.lease.transaction() as tx:
+        async with attempt.writing(Write.RELEASE) as tx:
             await tx.execute(SQL["set_host"], attempt.id, urlsplit(url).hostname or "")
             attempt.leave()
             note = Note(release_id=release.id, url=url, timings_ms=attempt.timings_ms)

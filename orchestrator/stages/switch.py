@@ -15,6 +15,7 @@ from kernel.streams import publish
 from orchestrator.acknowledgements import Acknowledgements
 from orchestrator.attempt import Attempt, OvertakenError
 from orchestrator.drivers.base import InstanceInfo
+from orchestrator.failpoints import Write
 from orchestrator.keeper import Keeper
 from orchestrator.moves import Note, move
 from orchestrator.patience import Patience
@@ -45,7 +46,7 @@ class Switch:
         Raises:
             OvertakenError: the deployment was ended before.
         """
-        async with attempt.lease.transaction() as tx:
+        async with attempt.writing(Write.FLIP) as tx:
             row = await tx.fetchrow(SQL["get_deployment"], attempt.id)
             if row is None or row["flipped"]:
                 raise OvertakenError  # by ourselves: the commit was done although its answer was lost
@@ -80,7 +81,7 @@ class Switch:
 
     async def _live(self, attempt: Attempt, release: Release, row: Row) -> None:
         environment = (attempt.project_id, attempt.environment)
-        async with attempt.lease.transaction() as tx:
+        async with attempt.writing(Write.LIVE) as tx:
             before = await tx.fetchrow(SQL["live_deployment"], *environment)
             if before is not None and before["id"] != attempt.id:
                 await move(tx, before["id"], State.INACTIVE)
