@@ -89,6 +89,18 @@ class ObjectStore:
             raise STORE_UNAVAILABLE(f"cannot look at {key}: {refused.code}") from refused
         return True
 
+    async def delete(self, key: str) -> None:
+        """Removes an object; one that is not there is no error.
+
+        Raises:
+            ShipoffError: STORE_UNAVAILABLE.
+        """
+        try:
+            await self._call("delete_object", Key=key)
+        except _S3RefusedError as refused:
+            if not refused.missing:
+                raise STORE_UNAVAILABLE(f"cannot delete {key}: {refused.code}") from refused
+
     async def get(self, key: str) -> bytes:
         """An object whole; for small ones (manifests).
 

@@ -17,6 +17,7 @@ from kernel.telemetry import AdminDoor
 from orchestrator.acknowledgements import Acknowledgements
 from orchestrator.build.artifact import Artifacts
 from orchestrator.build.builder import Builder
+from orchestrator.build.caches import Caches
 from orchestrator.build.fetch import Sources
 from orchestrator.build.siblings import Siblings
 from orchestrator.consumer import Intake
@@ -100,7 +101,8 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         patience = Patience(settings.stage_s)
         projects = RpcClient(settings.projects_address, settings.service_token)
         stack.push_async_callback(projects.close)
-        builder = Builder(settings.work_dir, driver, artifacts, sources, Siblings(projects), patience)
+        caches = Caches(database, store, settings.work_dir / "slugs")
+        builder = Builder(settings.work_dir, driver, artifacts, sources, Siblings(projects), caches, patience)
         releasing = Releasing(projects, sealer, patience, settings.apps_url)
         building = Building(builder, patience, releasing)
         deriving = Deriving(database, sealer, patience, releasing)

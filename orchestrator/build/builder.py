@@ -10,6 +10,8 @@ from kernel import ids
 from kernel.deployments import Stage
 from orchestrator.attempt import Attempt
 from orchestrator.build.artifact import Artifacts
+from orchestrator.build.cache_key import cache_key
+from orchestrator.build.caches import Caches
 from orchestrator.build.describe import describe
 from orchestrator.build.detect import detect
 from orchestrator.build.failure import failure
@@ -49,11 +51,12 @@ class Builder:
         artifacts: Artifacts,
         sources: Sources,
         siblings: Siblings,
+        caches: Caches,
         patience: Patience,
     ) -> None:
         self._builds, self._driver = work_dir / "builds", driver
         self._artifacts, self._sources, self._siblings = artifacts, sources, siblings
-        self._patiently = patience
+        self._caches, self._patiently = caches, patience
 
     async def build(self, attempt: Attempt, spec: DeploymentSpec) -> Built:
         """Fetches, plans, builds and packs.
@@ -104,7 +107,9 @@ class Builder:
 
     async def _make(self, attempt: Attempt, spec: DeploymentSpec, plan: BuildPlan, tree: Path, epoch_s: int) -> Built:
         attempt.enter(Stage.BUILD)
-        await self._run(attempt, BuildJob(attempt.id, spec.project.id, plan, tree, dict(spec.env)))
+        key = await asyncio.to_thread(cache_key, tree, plan)
+        cache = self._caches.of(spec.project.id, spec.deployment.environment, key) if key else None
+        await self._run(attempt, BuildJob(attempt.id, spec.project.id, plan, tree, dict(spec.env), cache=cache))
         attempt.enter(Stage.ARTIFACT)
         release_id = ids.new("rel")
         if plan.kind == "static":

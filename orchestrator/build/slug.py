@@ -48,7 +48,7 @@ def slug_key(digest: str) -> str:
     return f"slugs/{digest}.tar.zst"
 
 
-def pack(tree: Path, target: Path, *, epoch_s: int, max_bytes: int) -> Slug:
+def pack(tree: Path, target: Path, *, epoch_s: int, max_bytes: int, stamp: bool = True) -> Slug:
     """Packs a tree, and gives every file of it the same time as in the slug.
 
     Args:
@@ -57,15 +57,16 @@ def pack(tree: Path, target: Path, *, epoch_s: int, max_bytes: int) -> Slug:
         epoch_s: the time of every entry, normally the commit's. Web frameworks make ETags of it, so it must change
             with the content and be the same wherever the slug is unpacked.
         max_bytes: of all files together, before compression.
+        stamp: whether the tree's own files get that time too, as they must where the tree itself is run.
 
     Raises:
         ShipoffError: ARTIFACT_TOO_LARGE; ARTIFACT_REFUSED for what is neither file, directory nor link; DISK_FULL.
     """
     with readable():
-        return _pack(tree, target, epoch_s, max_bytes)
+        return _pack(tree, target, epoch_s, max_bytes, stamp=stamp)
 
 
-def _pack(tree: Path, target: Path, epoch_s: int, max_bytes: int) -> Slug:
+def _pack(tree: Path, target: Path, epoch_s: int, max_bytes: int, *, stamp: bool) -> Slug:
     total = 0
     with target.open("wb") as raw, zstandard.ZstdCompressor(level=LEVEL, threads=2).stream_writer(raw) as packed:
         hashing = _HashingWriter(packed)
@@ -76,7 +77,8 @@ def _pack(tree: Path, target: Path, epoch_s: int, max_bytes: int) -> Slug:
                 if total > max_bytes:
                     raise ARTIFACT_TOO_LARGE(f"the built app has more than {max_bytes >> 20} MiB")
                 _add(tar, info, path)
-                os.utime(path, (epoch_s, epoch_s), follow_symlinks=False)
+                if stamp:
+                    os.utime(path, (epoch_s, epoch_s), follow_symlinks=False)
     return Slug(hashing.hexdigest(), target.stat().st_size, total)
 
 

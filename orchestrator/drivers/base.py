@@ -81,6 +81,49 @@ INSTANCE_LIMITS = Limits(memory_bytes=512 << 20, processes=512, tmp_bytes=128 <<
 
 
 @dataclass(frozen=True, slots=True)
+class PackedCache:
+    """A cache as a file: a tar, compressed.
+
+    Attributes:
+        path: whoever gets it deletes it.
+        digest: sha256 of the tar.
+        key: which cache it is.
+    """
+
+    path: Path
+    digest: str
+    key: str
+
+
+class BuildCache(Protocol):
+    """What a project's builds downloaded, kept where every machine can get it.
+
+    Attributes:
+        scope: caches of different scopes of a project lie apart on a machine too.
+        key: of this build's lock files.
+    """
+
+    scope: str
+    key: str
+
+    async def load(self) -> PackedCache | None:
+        """The cache of this key, or a useful other one.
+
+        Raises:
+            ShipoffError: it can't be had now.
+        """
+
+    async def wanted(self) -> bool:
+        """Whether there is none of this key yet."""
+
+    async def store(self, packed: PackedCache) -> None:
+        """Keeps a cache under this key."""
+
+    async def drop(self, key: str) -> None:
+        """Forgets one that is damaged."""
+
+
+@dataclass(frozen=True, slots=True)
 class BuildJob:
     """One run of a plan's steps.
 
@@ -90,6 +133,7 @@ class BuildJob:
         source_dir: the fetched tree, a directory that the driver may change and give to the project's uid.
         env: the project's variables for builds.
         steps: (name, shell command) to run instead of the plan's.
+        cache: where its downloads come from and go to, None for nowhere but this machine.
     """
 
     build_id: str
@@ -99,6 +143,7 @@ class BuildJob:
     env: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = BUILD_LIMITS
     steps: tuple[tuple[str, str], ...] = ()
+    cache: BuildCache | None = None
 
     @property
     def commands(self) -> Sequence[tuple[str, str]]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import time
 from pathlib import Path
 
 from orchestrator.build.plan import BuildPlan
 from orchestrator.drivers.base import BuildJob, BuildResult, OnLine, Reason, signal_name
-from orchestrator.drivers.local.census import taken
+from orchestrator.drivers.local.downloads import Downloads
 from orchestrator.drivers.local.ground import Ground
 from orchestrator.drivers.local.output import BuildOutput
 from orchestrator.drivers.local.sandbox import CACHE, Sandbox
@@ -22,15 +21,15 @@ class LocalBuilds:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
+        self.downloads = Downloads(ground)
 
     async def run(self, job: BuildJob, on_line: OnLine) -> BuildResult:
         """Runs the steps; see `Driver.build`."""
         if not job.commands:
             return BuildResult(ok=True)
-        cache = self._cache(job.project_id)
-        sandbox = await self._sandbox(job, cache)
-        deadline, timings = time.monotonic() + job.limits.deadline_s, dict[str, int]()
         output = BuildOutput(job.limits, on_line)
+        sandbox = await self._sandbox(job, await self.downloads.prepare(job, output))
+        deadline, timings = time.monotonic() + job.limits.deadline_s, dict[str, int]()
         for name, command in job.commands:
             began = time.monotonic()
             await output.command(command)
@@ -40,7 +39,7 @@ class LocalBuilds:
             await output.say(f"{name} {_ended(reason, status)} after {timings[name] / 1000:.1f} s")
             if reason:
                 return BuildResult(False, name, reason, status, tuple(output.last), timings)
-        await asyncio.to_thread(self._bound_cache, cache)
+        await self.downloads.keep(job, output)
         return BuildResult(ok=True, timings_ms=timings)
 
     async def _sandbox(self, job: BuildJob, cache: Path) -> Sandbox:
@@ -52,17 +51,6 @@ class LocalBuilds:
         if sandbox.uid is not None:
             await asyncio.to_thread(give, job.source_dir, sandbox.uid)
         return sandbox
-
-    def _cache(self, project_id: str) -> Path:
-        path = self._ground.config.caches / project_id
-        path.mkdir(parents=True, exist_ok=True)
-        if (uid := self._ground.accounts.uid_of(project_id)) is not None:
-            os.chown(path, uid, uid)
-        return path
-
-    def _bound_cache(self, cache: Path) -> None:
-        if taken(cache).bytes > self._ground.config.cache_bytes:
-            shutil.rmtree(cache, ignore_errors=True)
 
 
 def step_environment(job: BuildJob) -> dict[str, str]:

@@ -55,6 +55,7 @@ class LocalDriver:
 
     async def close(self) -> None:
         await stop(self._guard, *self._building)
+        await self._builds.downloads.close()
         self._instances.close()
         self._ground.cgroups.forget()
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -186,6 +186,13 @@ async def until(condition: Callable[[], bool]) -> None:
     """Waits for something that must become true."""
     async with asyncio.timeout(20):
         while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def until_async(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Waits for something that must become true and has to be asked for."""
+    async with asyncio.timeout(20):
+        while not await condition():
             await asyncio.sleep(0.02)
 
 

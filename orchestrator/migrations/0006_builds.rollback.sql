@@ -1,0 +1,2 @@
+drop table built_slugs;
+drop table build_caches;
