@@ -1,4 +1,4 @@
-"""A project's /cache on this machine: kept from build to build, filled from the store when it is new here, stored there.
+"""A project's /cache on this machine: kept from build to build, restored from the store when new here, stored there.
 
 Packing what a build downloaded takes seconds, and nobody waits for it: it happens after the build, beside whatever
 comes next. A build that writes into the same cache meanwhile spoils that attempt at most, and the next one tries again.
