@@ -32,6 +32,7 @@ cdef class TlsStream(Transport):
     cpdef pause_reading(self)
     cpdef resume_reading(self)
     cpdef bint is_closing(self)
+    cdef _give(self, bytes plain)
     cdef bytes _read_on(self, bytes first)
     cdef _write_records(self, data)
     cdef _answer(self)

@@ -95,10 +95,7 @@ class TlsStream(Transport):
         if self._outgoing.pending:
             self._answer()
         if plain:
-            if self._receiver is not None:
-                self._receiver.data_received(plain)
-            else:
-                self._protocol.data_received(plain)
+            self._give(plain)
         if ended and not self._stream.is_closing():
             self._ended = True
             if not self._protocol.eof_received():
@@ -199,6 +196,12 @@ class TlsStream(Transport):
         return self._stream.get_extra_info(name, default)
 
     # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _give(self, plain: bytes) -> None:
+        if self._receiver is not None:
+            self._receiver.data_received(plain)
+        else:
+            self._protocol.data_received(plain)
 
     def _read_on(self, first: bytes) -> bytes:
         """Decrypts the records behind the first one."""
