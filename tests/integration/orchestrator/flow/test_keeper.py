@@ -155,11 +155,15 @@ async def test_workers_run_beside_the_web_process_and_end_with_their_release(sho
     await shop.runs(second, 1)
 
     async def alone() -> bool:
-        return {info.release_id for info in await shop.instances.running()} == {second.id}
+        running = {info.release_id for info in await shop.instances.running()}
+        return running == {second.id} and {row["state"] for row in await shop.rows(first)} == {"stopped"}
 
     await until(alone)
-    assert {row["state"] for row in await shop.rows(first)} == {"stopped"}
-    assert shop.sink.lines.count("at work as mail without a port") == 2
+
+    async def told() -> bool:
+        return shop.sink.lines.count("at work as mail without a port") == 2
+
+    await until(told)
 
 
 async def test_a_restart_replaces_all_and_never_serves_with_fewer(shop: Shop) -> None:
