@@ -21,6 +21,8 @@ from orchestrator.build.caches import Caches
 from orchestrator.build.fetch import Sources
 from orchestrator.build.siblings import Siblings
 from orchestrator.consumer import Intake
+from orchestrator.cron.runner import Crons
+from orchestrator.cron.story import CronStory
 from orchestrator.deployment import Deployer
 from orchestrator.drivers.base import INSTANCE_LIMITS, Limits
 from orchestrator.drivers.local.driver import LocalDriver
@@ -32,6 +34,10 @@ from orchestrator.jobs import Jobs
 from orchestrator.keeper import Keeper
 from orchestrator.leases import Leases
 from orchestrator.logs import LogClient
+from orchestrator.operate.door import RunningDoor
+from orchestrator.operate.exec import ExecLimits, Execs
+from orchestrator.operate.processes import Processes
+from orchestrator.operate.usage import Meter
 from orchestrator.patience import Patience
 from orchestrator.release.drain import Drain
 from orchestrator.routes import RouteTable
@@ -49,6 +55,7 @@ from orchestrator.stages.switch import Switch
 from orchestrator.starter import Starter
 from orchestrator.turns import Turns
 from proto.orchestrator.v1.orchestrator_pb2_grpc import add_OrchestratorServicer_to_server
+from proto.orchestrator.v1.running_pb2_grpc import add_RunningServicer_to_server
 
 NAME = "orchestrator"
 
@@ -91,6 +98,9 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         keeper = Keeper(database, instances, table, drain, sealer, starter, leases)
         keeper.start()
         stack.push_async_callback(keeper.stop)
+        crons = Crons(database, instances, starter, sealer, settings.grace_s)
+        crons.start()
+        stack.push_async_callback(crons.stop)
         waker = Waker(database, table, keeper.look)
         watch = ActivityWatch(redis, waker.wake)
         watch.start()
@@ -119,6 +129,10 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         stack.push_async_callback(consumer.stop)
 
         server = RpcServer(settings.listen, settings.service_token)
+        processes = Processes(database, settings.instances_most, keeper.look)
+        execs = Execs(database, instances, ExecLimits(settings.exec_s, settings.exec_idle_s, settings.exec_bytes))
+        running = RunningDoor(processes, Meter(driver), execs, CronStory(database))
+        server.add(add_RunningServicer_to_server, running)
         server.add(add_OrchestratorServicer_to_server, Door(database))
         await server.start()
         stack.push_async_callback(server.stop)

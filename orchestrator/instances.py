@@ -19,7 +19,16 @@ from kernel.events import Envelope, InstanceStateChanged
 from kernel.streams import publish
 from orchestrator.build.artifact import Artifacts
 from orchestrator.build.running import Process
-from orchestrator.drivers.base import Driver, ExitInfo, InstanceInfo, InstanceSpec, Limits, OnLine
+from orchestrator.drivers.base import (
+    Command,
+    Driver,
+    ExitInfo,
+    InstanceInfo,
+    InstanceSpec,
+    Limits,
+    OnLine,
+    Session,
+)
 from orchestrator.limits import instance_limits
 from orchestrator.logs import InstanceLog, JobLog, LogClient
 from orchestrator.release.release import Release
@@ -223,6 +232,14 @@ class Instances:
     async def connections(self, instance_id: str) -> int:
         """Connections that are established to the instance's port."""
         return await self._driver.connections(instance_id)
+
+    async def exec(self, instance_id: str, command: Command) -> Session:
+        """Runs a further command in an instance.
+
+        Raises:
+            ShipoffError: INSTANCE_UNKNOWN, EXEC_FAILED.
+        """
+        return await self._driver.exec(instance_id, command)
 
     async def prune(self) -> None:
         """Deletes what the driver unpacked for releases that nobody serves, and the rows of what ended a week ago."""

@@ -135,8 +135,10 @@ select * from releases where id = $1
 insert into instances (id, release_id, project_id, process, state) values ($1, $2, $3, $4, 'starting')
 
 -- name: set_instance
+-- A job (its name has a colon) that ends with status 0 has done its work.
 update instances
-set state = $2, address = coalesce(nullif($3, ''), address), exit_status = $4, reason = $5, last_lines = $6,
+set state = case when $2 = 'crashed' and $5 = 'exit' and $4 = 0 and process like '%:%' then 'stopped' else $2 end,
+    address = coalesce(nullif($3, ''), address), exit_status = $4, reason = $5, last_lines = $6,
     ended_at = case when $2 in ('stopped', 'crashed') then now() end
 where id = $1 and state not in ('stopped', 'crashed')
 returning *

@@ -48,6 +48,10 @@ class OrchestratorSettings(Settings):
         instance_memory: bytes that an instance gets at most, whatever its plan asks for.
         instance_cpus: processors that an instance gets at most, 0 for no limit.
         instance_processes: processes and threads that an instance gets at most.
+        instances_most: instances that a process may be scaled to by hand.
+        exec_s: a command in an instance (`shipoff exec`) may take so long; a working day's shell.
+        exec_idle_s: it may be silent in both directions for so long; a forgotten shell holds memory of the app's.
+        exec_bytes: so much may go in and out of it together; for more there are better ways than a terminal.
         routers_s: every router must serve a new table within this; a dead one leaves after 10 s (its key's TTL).
         stage_s: how long a stage is tried again while a part of the platform is away.
         https_proxy: the proxy through which this machine itself gets out; tenants' traffic goes through it too.
@@ -91,6 +95,10 @@ class OrchestratorSettings(Settings):
     instance_memory: int = Field(default=4 << 30, ge=16 << 20)
     instance_cpus: float = Field(default=0.0, ge=0)
     instance_processes: int = Field(default=2048, ge=16)
+    instances_most: int = Field(default=20, ge=1)
+    exec_s: float = Field(default=8 * 3600.0, gt=0)
+    exec_idle_s: float = Field(default=1800.0, gt=0)
+    exec_bytes: int = Field(default=1 << 30, gt=0)
     routers_s: float = Field(default=30.0, gt=0)
     stage_s: float = Field(default=120.0, gt=0)
     https_proxy: str = ""

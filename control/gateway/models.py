@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Short = Annotated[str, Field(max_length=300)]
 Command = Annotated[str, Field(max_length=5000)]
@@ -50,3 +50,45 @@ class CreateDeployment(Body):
     release: Short = ""
     environment: Short = "production"
     canary: dict[str, Any] = Field(default_factory=dict)
+
+
+class Scale(Body):
+    """POST /v1/projects/{project}/scale: `instances` for a fixed number, `min` and `max` for a range, else `auto`."""
+
+    process: Short = "web"
+    environment: Short = "production"
+    instances: Annotated[int, Field(ge=0, le=1000)] | None = None
+    min: Annotated[int, Field(ge=0, le=1000)] | None = None
+    max: Annotated[int, Field(ge=0, le=1000)] | None = None
+    auto: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> Self:
+        fixed, ranged = self.instances is not None, self.min is not None and self.max is not None
+        if fixed + ranged + self.auto != 1 or (self.min is None) != (self.max is None):
+            raise ValueError("say instances, or min and max, or auto")
+        return self
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The range; of no meaning with `auto`."""
+        return (self.min or 0, self.max or 0) if self.instances is None else (self.instances, self.instances)
+
+
+class Restart(Body):
+    """POST /v1/projects/{project}/restart."""
+
+    environment: Short = "production"
+
+
+class Shell(Body):
+    """The first message of GET /v1/projects/{project}/exec (WebSocket)."""
+
+    command: list[str] = Field(min_length=1, max_length=1000)
+    environment: Short = "production"
+    process: Short = "web"
+    instance: Short = ""
+    tty: bool = False
+    rows: Annotated[int, Field(ge=1, le=1000)] = 24
+    cols: Annotated[int, Field(ge=1, le=1000)] = 80
+    term: Annotated[str, Field(max_length=64)] = "xterm"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from control.gateway.settings import GatewaySettings
 from kernel.deployments import State
 from proto.auth.v1 import auth_pb2
 from proto.logsink.v1 import logsink_pb2
-from proto.orchestrator.v1 import orchestrator_pb2
+from proto.orchestrator.v1 import orchestrator_pb2, running_pb2
 from proto.projects.v1 import projects_pb2
 
 Json = dict[str, Any]
@@ -105,6 +106,78 @@ def instance(message: orchestrator_pb2.Instance) -> Json:
         "state": message.state,
         "exit_status": message.exit_status,
         "started_at": _time(message.started_at_ms),
+    }
+
+
+def process(message: running_pb2.Process, instances: Iterable[running_pb2.RunningInstance]) -> Json:
+    """A process of the live release with its instances, those that crashed lately among them."""
+    return {
+        "name": message.name,
+        "kind": message.kind,
+        "command": message.command,
+        "state": message.state,
+        "min": message.least,
+        "max": message.most,
+        "desired": message.desired,
+        "ready": message.ready,
+        "crashes": message.crashes,
+        "crash_looping": message.crash_looping,
+        "changed_by": message.changed_by or None,
+        "instances": [running(one) for one in instances if one.process == message.name],
+    }
+
+
+def running(message: running_pb2.RunningInstance) -> Json:
+    """An instance: what it uses while it runs, how it ended when it has."""
+    ended = {
+        "reason": message.reason,
+        "exit_status": message.exit_status,
+        "at": _time(message.ended_at_ms),
+        "last_lines": list(message.last_lines),
+    }
+    usage = {
+        "cpu_s": round(message.cpu_s, 3),
+        "cpu_share": round(message.cpu_share, 3),
+        "memory_bytes": message.memory_bytes,
+        "processes": message.processes,
+    }
+    return {
+        "id": message.id,
+        "release_id": message.release_id,
+        "process": message.process,
+        "state": message.state,
+        "started_at": _time(message.started_at_ms),
+        "usage": usage if message.measured else None,
+        "ended": ended if message.ended_at_ms else None,
+    }
+
+
+def crons(message: running_pb2.ListCronsResponse) -> Json:
+    """The live release's cron jobs, and what ran, newest first."""
+    return {
+        "crons": [
+            {
+                "name": one.name,
+                "schedule": one.schedule,
+                "timezone": one.timezone,
+                "command": one.command,
+                "next_at": _time(one.next_at_ms) if one.next_at_ms else None,
+            }
+            for one in message.crons
+        ],
+        "runs": [
+            {
+                "name": one.name,
+                "due_at": _time(one.due_at_ms),
+                "state": one.state,
+                "exit_status": one.exit_status,
+                "detail": one.detail or None,
+                "instance_id": one.instance_id or None,
+                "started_at": _time(one.started_at_ms),
+                "ended_at": _time(one.ended_at_ms) if one.ended_at_ms else None,
+            }
+            for one in message.runs
+        ],
     }
 
 

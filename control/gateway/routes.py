@@ -8,7 +8,19 @@ from typing import Final
 from aiohttp import web
 
 from control.gateway.call import Call, Handler
-from control.gateway.views import account, deployments, env, instances, logs, pages, projects, releases, requests
+from control.gateway.views import (
+    account,
+    deployments,
+    env,
+    instances,
+    logs,
+    pages,
+    processes,
+    projects,
+    releases,
+    requests,
+    shell,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,11 @@ ROUTES: Final = (
     Route("GET", PROJECT + "/deployments/{id}/events", deployments.events, streams=True),
     Route("GET", PROJECT + "/releases", releases.index),
     Route("GET", PROJECT + "/instances", instances.index),
+    Route("GET", PROJECT + "/processes", processes.index),
+    Route("POST", PROJECT + "/scale", processes.scale),
+    Route("POST", PROJECT + "/restart", processes.restart),
+    Route("GET", PROJECT + "/crons", processes.crons),
+    Route("GET", PROJECT + "/exec", shell.run, streams=True),
     Route("GET", PROJECT + "/logs", logs.show, streams=True),
     Route("GET", PROJECT + "/requests", requests.index),
     Route("GET", "/git/{project}/info/refs", _advertise, token=False, streams=True),

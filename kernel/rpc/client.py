@@ -108,5 +108,17 @@ class _Ruled:
 
         return run
 
+    def stream_stream(self, method: str, **options: Any) -> Any:
+        call = self._channel.stream_stream(method, **options)
+
+        async def run(requests: AsyncIterator[Any], *, timeout: float | None = None) -> AsyncIterator[Any]:
+            try:
+                async for answer in call(requests, timeout=timeout, metadata=self._metadata()):
+                    yield answer
+            except grpc.aio.AioRpcError as error:
+                raise wire.from_rpc(error, method) from error
+
+        return run
+
     def _again(self, error: grpc.aio.AioRpcError, method: str) -> bool:
         return error.code() is grpc.StatusCode.UNAVAILABLE and self._may_repeat(method)

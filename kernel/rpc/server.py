@@ -95,6 +95,12 @@ class _Rules(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic i
             return handler
         metadata = dict(handler_call_details.invocation_metadata or ())
         allowed = self._allows(str(metadata.get("authorization", "")).encode(), method)
+        if handler.request_streaming:
+            return grpc.stream_stream_rpc_method_handler(
+                self._stream(handler.stream_stream, allowed, metadata),
+                handler.request_deserializer,
+                handler.response_serializer,
+            )
         if handler.response_streaming:
             return grpc.unary_stream_rpc_method_handler(
                 self._stream(handler.unary_stream, allowed, metadata),

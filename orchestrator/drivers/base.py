@@ -290,6 +290,9 @@ class Session(Protocol):
     async def wait(self) -> int:
         """Its exit status, negative for a signal; -9 also when the instance ended under it."""
 
+    def kill(self) -> None:
+        """Ends the command; what it has said can still be read."""
+
     async def close(self) -> None:
         """Lets go; kills the command if it still runs."""
 

@@ -59,6 +59,7 @@ create table cron_runs (
     exit_status integer not null default 0,
     detail text not null default '',
     started_at timestamptz not null default now(),
+    deadline_at timestamptz not null,
     ended_at timestamptz,
     primary key (project_id, environment, name, due_at)
 );

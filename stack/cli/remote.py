@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from stack.cli.client import commands, deploy, env, releases
+from stack.cli.client import commands, deploy, env, processes, releases, shell
 
 
 def register(app: typer.Typer) -> None:
-    """Adds login, projects, link, deploy, deployments, releases, rollback, promote, logs, open and env."""
+    """Adds all of them."""
     app.command("login")(commands.login)
     projects = typer.Typer(no_args_is_help=True, help="Your projects.")
     projects.command("create")(commands.create_project)
@@ -20,6 +20,11 @@ def register(app: typer.Typer) -> None:
     app.command("releases")(releases.list_releases)
     app.command("rollback")(releases.rollback)
     app.command("promote")(releases.promote)
+    app.command("ps")(processes.processes)
+    app.command("scale")(processes.scale)
+    app.command("restart")(processes.restart)
+    app.command("exec")(shell.exec_)
+    app.command("cron")(processes.crons)
     app.command("logs")(commands.logs)
     app.command("open")(commands.open_project)
     variables = typer.Typer(no_args_is_help=True, help="A project's env vars.")

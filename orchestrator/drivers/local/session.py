@@ -77,10 +77,16 @@ class LocalSession:
         """See `Session.wait`."""
         return await asyncio.shield(self._status)
 
+    def kill(self) -> None:
+        """See `Session.kill`."""
+        with contextlib.suppress(OSError):  # it has ended by itself
+            self._control.shutdown(socket.SHUT_WR)  # which the agent takes for our end
+
     async def close(self) -> None:
         """See `Session.close`."""
-        self._control.close()  # the agent kills the command
+        self.kill()
         await tasks.stop(*self._tasks)
+        self._control.close()
         self._close_input()
         for descriptor in self._outputs:
             os.close(descriptor)

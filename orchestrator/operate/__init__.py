@@ -1,0 +1,1 @@
+"""What people see of running apps, and do to them."""
