@@ -29,6 +29,7 @@ GOAL_MS = 150.0
 IDLE_S = 10  # the least that shipoff.toml takes
 TOML = f"[scaling]\nmin = 0\nmax = 1\nidle_s = {IDLE_S}\n"
 ASLEEP_S = 60.0
+GONE_S = 1.5  # from "asleep" to the end of the old instance, which a wake in this very moment would wait for
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ def until_asleep(platform: Platform, project: str) -> None:
         if time.monotonic() > give_up:
             raise RuntimeError(f"{project} does not fall asleep")
         time.sleep(0.05)
+    time.sleep(GONE_S)
 
 
 def deploy(platform: Platform, scratch: Path, count: int) -> list[str]:

@@ -56,6 +56,7 @@ class LocalDriver:
     async def close(self) -> None:
         await stop(self._guard, *self._building)
         await self._builds.downloads.close()
+        await self._instances.spares.close()
         self._instances.close()
         self._ground.cgroups.forget()
 

@@ -35,9 +35,10 @@ from orchestrator.drivers.local import cgroups
 from orchestrator.drivers.local.builds import give
 from orchestrator.drivers.local.ground import Ground, run_environment
 from orchestrator.drivers.local.keeper import write_json
-from orchestrator.drivers.local.launch import program, start_time
+from orchestrator.drivers.local.launch import start_time
 from orchestrator.drivers.local.sandbox import Overlay
 from orchestrator.drivers.local.slugs import SlugCache
+from orchestrator.drivers.local.spare import SpareKeepers
 from orchestrator.drivers.local.usage import Processes
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class LocalInstances:
     def __init__(self, ground: Ground, slugs: SlugCache) -> None:
         self._ground, self._slugs = ground, slugs
         self._root = ground.config.instances
+        self.spares = SpareKeepers()
         self._running: dict[str, _Known] = {}
         self._ended: dict[str, InstanceInfo] = {}
         self._watchers: set[asyncio.Queue[ExitInfo | None]] = set()
@@ -244,10 +246,7 @@ class LocalInstances:
         return overlay
 
     async def _start_keeper(self, order: Mapping[str, Any]) -> dict[str, Any]:
-        process = await asyncio.create_subprocess_exec(
-            *program("orchestrator.drivers.local.keeper"), env={}, start_new_session=True,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        process = await self.spares.take()
         try:
             async with asyncio.timeout(REPORT_DEADLINE_S):
                 said, _ = await process.communicate(orjson.dumps(order))

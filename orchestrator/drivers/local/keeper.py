@@ -280,7 +280,10 @@ def write_json(path: Path, value: Any) -> None:
 
 def main() -> None:
     """Reads the spec from stdin, detaches, starts the sandbox, says `{"pid"}` or `{"error"}` on stdout, and keeps."""
-    spec = json.load(sys.stdin)
+    order = sys.stdin.read()
+    if not order:
+        return  # started ahead (spare.py), and the orchestrator has ended
+    spec = json.loads(order)
     if os.fork():
         os._exit(0)
     os.setsid()
