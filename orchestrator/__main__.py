@@ -18,7 +18,10 @@ from orchestrator.acknowledgements import Acknowledgements
 from orchestrator.build.artifact import Artifacts
 from orchestrator.build.builder import Builder
 from orchestrator.build.caches import Caches
+from orchestrator.build.checkout import Checkout
 from orchestrator.build.fetch import Sources
+from orchestrator.build.last_slugs import LastSlugs
+from orchestrator.build.packing import Packing
 from orchestrator.build.siblings import Siblings
 from orchestrator.consumer import Intake
 from orchestrator.cron.runner import Crons
@@ -112,7 +115,9 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         projects = RpcClient(settings.projects_address, settings.service_token)
         stack.push_async_callback(projects.close)
         caches = Caches(database, store, settings.work_dir / "slugs")
-        builder = Builder(settings.work_dir, driver, artifacts, sources, Siblings(projects), caches, patience)
+        checkout = Checkout(sources, Siblings(projects), driver, patience)
+        packing = Packing(artifacts, LastSlugs(database), driver, patience)
+        builder = Builder(settings.work_dir, driver, checkout, caches, packing)
         releasing = Releasing(projects, sealer, patience, settings.apps_url)
         building = Building(builder, patience, releasing)
         deriving = Deriving(database, sealer, patience, releasing)

@@ -38,6 +38,15 @@ class _Blob:
     body: bytes | Path
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A static site in the store: its manifest's key, its number of files, and how many of them were new there."""
+
+    manifest: str
+    files: int
+    new: int
+
+
 class Artifacts:
     """What releases are made of, in the object store.
 
@@ -55,8 +64,8 @@ class Artifacts:
 
     async def publish_static(
         self, project_id: str, release_id: str, root: Path, *, spa: bool = False, within: Path | None = None
-    ) -> str:
-        """Uploads a static site, only what the store does not have yet; returns the manifest's key.
+    ) -> Site:
+        """Uploads a static site, only what the store does not have yet, and its manifest.
 
         Args:
             project_id: its files are shared between its releases.
@@ -72,7 +81,7 @@ class Artifacts:
         slots = asyncio.Semaphore(UPLOADS)
         async with _first_failure(), asyncio.TaskGroup() as group:
             tasks = {file.path: group.create_task(self._publish(project_id, file, slots)) for file in files}
-        entries = {path: task.result() for path, task in tasks.items()}
+        entries = {path: task.result()[0] for path, task in tasks.items()}
         manifest = {
             "version": 1,
             "release": release_id,
@@ -83,13 +92,18 @@ class Artifacts:
         }
         key = f"releases/{release_id}/manifest.json"
         await self._store.put(key, orjson.dumps(manifest), "application/json")
-        return key
+        return Site(key, len(files), sum(task.result()[1] for task in tasks.values()))
 
-    async def _publish(self, project_id: str, file: StaticFile, slots: asyncio.Semaphore) -> dict[str, Any]:
+    async def _publish(
+        self, project_id: str, file: StaticFile, slots: asyncio.Semaphore
+    ) -> tuple[dict[str, Any], bool]:
+        """The file's entry in the manifest, and whether it was new to the store."""
         async with slots:
             plain, *packed = await asyncio.to_thread(_blobs, file)
-            for _, blob in (plain, *packed):
+            new = [
                 await self._upload(f"static/{project_id}/{blob.digest}", blob, file.content_type)
+                for _, blob in (plain, *packed)
+            ]
         entry: dict[str, Any] = {
             "key": f"static/{project_id}/{plain[1].digest}",
             "digest": plain[1].digest,
@@ -100,11 +114,13 @@ class Artifacts:
             entry["encodings"] = {
                 name: {"key": f"static/{project_id}/{blob.digest}", "size": blob.size} for name, blob in packed
             }
-        return entry
+        return entry, any(new)
 
-    async def _upload(self, key: str, blob: _Blob, content_type: str) -> None:
-        if not await self._store.exists(key):
-            await self._store.put(key, blob.body, content_type)
+    async def _upload(self, key: str, blob: _Blob, content_type: str) -> bool:
+        if await self._store.exists(key):
+            return False
+        await self._store.put(key, blob.body, content_type)
+        return True
 
     # --- slugs ----------------------------------------------------------------------------------------------------
 
@@ -129,6 +145,14 @@ class Artifacts:
         finally:
             packed.unlink(missing_ok=True)
         return slug.digest
+
+    async def has_slug(self, digest: str) -> bool:
+        """Whether a slug is in the store.
+
+        Raises:
+            ShipoffError: STORE_UNAVAILABLE.
+        """
+        return await self._store.exists(slug_key(digest))
 
     async def fetch_slug(self, digest: str) -> Path:
         """Downloads a slug into the scratch directory. Whoever unpacks it deletes it.

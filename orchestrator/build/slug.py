@@ -71,8 +71,8 @@ def _pack(tree: Path, target: Path, epoch_s: int, max_bytes: int, *, stamp: bool
     with target.open("wb") as raw, zstandard.ZstdCompressor(level=LEVEL, threads=2).stream_writer(raw) as packed:
         hashing = _HashingWriter(packed)
         with tarfile.open(fileobj=hashing, mode="w", format=tarfile.PAX_FORMAT) as tar:
-            for path in _walk(tree):
-                info = _entry(tree, path, epoch_s)
+            for path in walk(tree):
+                info = entry(tree, path, epoch_s)
                 total += info.size
                 if total > max_bytes:
                     raise ARTIFACT_TOO_LARGE(f"the built app has more than {max_bytes >> 20} MiB")
@@ -110,7 +110,7 @@ def unpack(packed: Path, into: Path, digest: str, *, owner: int | None = None) -
         raise SLUG_DAMAGED(f"slug {digest[:12]} has another content than its name says")
 
 
-def _walk(tree: Path) -> Iterator[Path]:
+def walk(tree: Path) -> Iterator[Path]:
     """Everything below the tree in a fixed order, directories before what is in them, links not followed."""
     count = 0
     pending = [tree]
@@ -134,7 +134,12 @@ def _kept_directory(path: Path) -> bool:
     return kept and path.is_dir() and not path.is_symlink()
 
 
-def _entry(tree: Path, path: Path, epoch_s: int) -> tarfile.TarInfo:
+def entry(tree: Path, path: Path, epoch_s: int) -> tarfile.TarInfo:
+    """What the slug says of a file besides its content.
+
+    Raises:
+        ShipoffError: ARTIFACT_REFUSED.
+    """
     status = path.lstat()
     info = tarfile.TarInfo(path.relative_to(tree).as_posix())
     info.mtime = epoch_s

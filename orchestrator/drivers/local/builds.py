@@ -74,6 +74,8 @@ def build_environment(plan: BuildPlan) -> dict[str, str]:
         "NEXT_TELEMETRY_DISABLED": "1",
         "ASTRO_TELEMETRY_DISABLED": "1",
         "NO_COLOR": "1",
+        # A .pyc that a build's own scripts leave has the time of its source in it, which packing changes.
+        "PYTHONDONTWRITEBYTECODE": "1",
     }
     if plan.runtime == "python":
         env["VIRTUAL_ENV"] = str(Path("/app", plan.root_dir, ".venv"))

@@ -46,7 +46,9 @@ async def test_a_static_site_becomes_files_and_a_manifest(
     artifacts: Artifacts, object_store: ObjectStore, tmp_path: Path
 ) -> None:
     project, release = ids.new("prj"), ids.new("rel")
-    key = await artifacts.publish_static(project, release, site(tmp_path / "site"), spa=True)
+    made = await artifacts.publish_static(project, release, site(tmp_path / "site"), spa=True)
+    key = made.manifest
+    assert (made.files, made.new) == (4, 4)
     assert key == f"releases/{release}/manifest.json"
     manifest = orjson.loads(await object_store.get(key))
     assert {name: manifest[name] for name in ("version", "release", "project", "spa", "not_found")} == {
