@@ -1,4 +1,4 @@
-"""The first part of a build: a directory with exactly the commit, its submodules in it, and a word on what is missing."""
+"""The first part of a build: a directory with exactly the commit and its submodules, and a word on what is missing."""
 
 from __future__ import annotations
 

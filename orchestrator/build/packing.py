@@ -47,8 +47,8 @@ class Packing:
         """
         content = await asyncio.to_thread(content_digest, tree)
         where = attempt.project_id, attempt.environment
-        known = await self._patiently(lambda: self._last.find(*where, content))
-        if known and await self._patiently(lambda: self._artifacts.has_slug(known)):
+        known = await self._patiently(lambda: self._known(*where, content))
+        if known:
             await attempt.log.say(f"artifact: unchanged, slug {known[:12]} is used again")
             return known
         digest = await self._patiently(lambda: self._artifacts.publish_slug(tree, epoch_s=epoch_s))
@@ -56,3 +56,7 @@ class Packing:
         await attempt.log.say(f"artifact: slug {digest[:12]}")
         await self._driver.seed(attempt.project_id, digest, tree)
         return digest
+
+    async def _known(self, project_id: str, environment: str, content: str) -> str:
+        known = await self._last.find(project_id, environment, content)
+        return known if known and await self._artifacts.has_slug(known) else ""
