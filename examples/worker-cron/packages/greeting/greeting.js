@@ -1,0 +1,1 @@
+export const greet = (message) => `${message}. ${process.env.GREETING ?? 'Welcome'}!`

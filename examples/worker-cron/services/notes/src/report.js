@@ -1,0 +1,1 @@
+console.log(`report: written at ${new Date().toISOString()}`)
