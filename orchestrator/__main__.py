@@ -42,7 +42,10 @@ from orchestrator.operate.exec import ExecLimits, Execs
 from orchestrator.operate.processes import Processes
 from orchestrator.operate.usage import Meter
 from orchestrator.patience import Patience
+from orchestrator.release.canary import Canary
+from orchestrator.release.cost import SwitchCost
 from orchestrator.release.drain import Drain
+from orchestrator.release.measured import Measurements
 from orchestrator.routes import RouteTable
 from orchestrator.scale.autoscaler import Autoscaler
 from orchestrator.scale.wake import Waker
@@ -121,14 +124,20 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         releasing = Releasing(projects, sealer, patience, settings.apps_url)
         building = Building(builder, patience, releasing)
         deriving = Deriving(database, sealer, patience, releasing)
-        switch = Switch(settings, table, acknowledgements, keeper, patience)
+        measurements = Measurements(redis)
+        cost = SwitchCost(database, measurements, settings.drain_s)
+        stack.push_async_callback(cost.stop)
+        switch = Switch(settings, table, acknowledgements, keeper, cost, patience)
         command = ReleaseCommand(database, Jobs(database, instances), patience, settings.command_s)
-        deployer = Deployer(settings, database, building, deriving, command, switch, keeper, patience, sealer, logs)
+        canary = Canary(database, table, keeper, acknowledgements, measurements, patience, settings.routers_s)
+        deployer = Deployer(
+            settings, database, building, deriving, command, canary, switch, keeper, patience, sealer, logs
+        )
         turns = Turns(settings.builds, settings.queue_s)
         environments = Environments(database, leases, turns, deployer.deploy)
         environments.start()
         stack.push_async_callback(environments.stop)
-        intake = Intake(database, settings.queue_limit)
+        intake = Intake(database, table, settings.queue_limit)
         consumer = Consumer(redis, "deployments", NAME, settings.worker, intake.handle)
         consumer.start()
         stack.push_async_callback(consumer.stop)

@@ -20,6 +20,8 @@ from kernel.events import DeploymentCanceled, DeploymentRequested, Envelope
 from kernel.streams import first_time
 from orchestrator.environments import tell
 from orchestrator.moves import Note, move
+from orchestrator.release.canary import withdraw
+from orchestrator.routes import RouteTable
 
 DEPLOYMENT_QUEUE_FULL = define(
     "DEPLOYMENT_QUEUE_FULL",
@@ -36,11 +38,12 @@ class Intake:
 
     Args:
         database: of the orchestrator.
+        table: a canary that is ended gives its share of the requests back.
         queue_limit: environments of one tenant that may have an unfinished deployment.
     """
 
-    def __init__(self, database: Database, queue_limit: int) -> None:
-        self._database, self._queue_limit = database, queue_limit
+    def __init__(self, database: Database, table: RouteTable, queue_limit: int) -> None:
+        self._database, self._table, self._queue_limit = database, table, queue_limit
 
     async def handle(self, envelope: Envelope) -> None:
         """Applies one event, once; orchestrators are told again when it comes again."""
@@ -70,13 +73,18 @@ class Intake:
             await move(tx, event.deployment_id, State.FAILED, _refused(busy))
             return
         for row in await tx.fetch(SQL["older_unfinished"], *environment, event.deployment_id, event.kind):
-            await move(tx, row["id"], State.SUPERSEDED, _superseded(event.deployment_id))
+            await self._end(tx, row["id"], State.SUPERSEDED, _superseded(event.deployment_id))
 
     async def _cancel(self, tx: Transaction, event: DeploymentCanceled) -> None:
         await tx.execute(SQL["lock_environment"], event.project_id, event.environment)
         # When another consumer is slower with the request, it will find it canceled.
         await _insert(tx, DeploymentRequested(event.deployment_id, event.project_id, event.environment))
-        await move(tx, event.deployment_id, State.CANCELED, Note(reason="CANCELED", detail="canceled on request"))
+        note = Note(reason="CANCELED", detail="canceled on request")
+        await self._end(tx, event.deployment_id, State.CANCELED, note)
+
+    async def _end(self, tx: Transaction, deployment_id: str, to: State, note: Note) -> None:
+        if await move(tx, deployment_id, to, note) is not None:
+            await withdraw(tx, self._table, deployment_id)
 
 
 async def _insert(tx: Transaction, event: DeploymentRequested) -> bool:

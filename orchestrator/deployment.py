@@ -26,6 +26,7 @@ from orchestrator.leases import LEASE_LOST
 from orchestrator.logs import BuildLog, LogClient
 from orchestrator.moves import move
 from orchestrator.patience import Patience
+from orchestrator.release.canary import Canary
 from orchestrator.release.release import Release, load
 from orchestrator.settings import OrchestratorSettings
 from orchestrator.stages.building import Building
@@ -47,6 +48,7 @@ class Deployer:
         building: Building,
         deriving: Deriving,
         command: ReleaseCommand,
+        canary: Canary,
         switch: Switch,
         keeper: Keeper,
         patience: Patience,
@@ -55,7 +57,7 @@ class Deployer:
     ) -> None:
         self._database, self._patiently, self._sealer, self._logs = database, patience, sealer, logs
         self._building, self._deriving, self._command = building, deriving, command
-        self._switch, self._keeper = switch, keeper
+        self._canary, self._switch, self._keeper = canary, switch, keeper
         self._deadlines, self._failpoints = Deadlines(settings), Failpoints(settings.failpoint)
 
     async def deploy(self, work: Work) -> None:
@@ -95,6 +97,9 @@ class Deployer:
             if not row["flipped"]:
                 await self._command.run(attempt, release)
                 infos = await self._start(attempt, release, row["host"])
+                if row["canary"]:
+                    await self._canary.run(attempt, release, row["host"], infos)
+                    infos = await self._start(attempt, release, row["host"])  # some may have ended meanwhile
                 attempt.enter(Stage.ROUTE)
                 row = await self._patiently(lambda: self._switch.flip(attempt, release, infos))
             attempt.stage = Stage.ROUTE

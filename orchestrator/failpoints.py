@@ -20,6 +20,8 @@ class Write(StrEnum):
 
     BEGIN = "begin"
     RELEASE = "release"
+    SHARE = "share"  # a canary's
+    REPORT = "report"
     FLIP = "flip"
     LIVE = "live"
     FAIL = "fail"

@@ -54,8 +54,36 @@ set state = $2, stage = $4, reason = $5, hint = $6, detail = $7, exit_status = $
 where id = $1 and (state || '/' || kind || '/' || flipped) = any($3::text[])
 returning *
 
+-- name: lock_deployment
+-- Before the table of routes, as all do who lock both.
+select * from deployments where id = $1 for update
+
+-- name: note_canary
+update deployments set canary_state = canary_state || $2 where id = $1
+
+-- name: report_canary
+update deployments
+set canary_state = jsonb_set(canary_state, '{report}', coalesce(canary_state -> 'report', '[]') || $2) where id = $1
+
+-- name: order_canary
+update deployments set canary_state = canary_state || jsonb_build_object('order', $3::text)
+where id = $1 and project_id = $2 and state = 'PROVISIONING' and not flipped and canary <> '{}'
+returning project_id, environment
+
+-- name: end_canary
+-- The route's record without the canary; null when the deployment has no share of the requests.
+with held as (select id, canary_state -> 'before' as before from deployments where id = $1 and canary_state ? 'weight')
+update deployments d set canary_state = d.canary_state - 'weight' from held where d.id = held.id returning held.before
+
+-- name: set_measured
+update deployments set measured = $2 where id = $1
+
+-- name: deployment_report
+select measured, canary, canary_state - 'before' as canary_state from deployments where id = $1 and project_id = $2
+
 -- name: flip_deployment
-update deployments set flipped = true, routes_version = $2, previous_route = $3, updated_at = now()
+update deployments
+set flipped = true, routes_version = $2, previous_route = $3, updated_at = now(), canary_state = canary_state - 'weight'
 where id = $1 and state = 'PROVISIONING' and not flipped
 returning *
 
@@ -78,7 +106,8 @@ where project_id = $1 and environment = $2 and (id = $3 or warm_until is not nul
 -- What runs. A `warm` one is left as it is: neither ended nor started again.
 select distinct on (r.id) r.*, d.host, d.state = 'INACTIVE' as warm
 from deployments d join releases r on r.id = d.release_id
-where d.state = 'LIVE' or (d.state = 'PROVISIONING' and d.flipped) or (d.state = 'INACTIVE' and d.warm_until > now())
+where d.state = 'LIVE' or (d.state = 'INACTIVE' and d.warm_until > now())
+  or (d.state = 'PROVISIONING' and (d.flipped or d.canary_state ? 'weight'))
 order by r.id, d.state = 'INACTIVE'
 
 -- name: kept_slugs
@@ -87,7 +116,8 @@ where r.kind = 'dynamic' and (d.state in ('LIVE', 'PROVISIONING') or d.warm_unti
 
 -- name: is_current
 select true from deployments
-where release_id = $1 and (state = 'LIVE' or (state = 'PROVISIONING' and flipped)) limit 1 for share
+where release_id = $1
+  and (state = 'LIVE' or (state = 'PROVISIONING' and (flipped or canary_state ? 'weight'))) limit 1 for share
 
 -- name: add_release
 insert into releases (id, deployment_id, project_id, environment, kind, artifact, plan, health_strict, sealed_env)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import orjson
+
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row
 from kernel.errors import define
+from orchestrator.release.canary_plan import CANARY_INVALID
 from orchestrator.routes import current
 from proto.orchestrator.v1 import orchestrator_pb2 as pb
 from proto.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorServicer
@@ -14,6 +17,10 @@ from proto.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorServicer
 RELEASE_NOT_FOUND = define(
     "RELEASE_NOT_FOUND", source="client", status=404, hint="see what can be brought back: shipoff releases"
 )
+CANARY_NOT_FOUND = define(
+    "CANARY_NOT_FOUND", source="client", status=404, hint="see which deployment is one: shipoff deployments"
+)
+ORDERS: Final = ("promote", "abort")
 SQL: Final = load_queries("orchestrator")
 
 
@@ -57,6 +64,21 @@ class Door(OrchestratorServicer):
             raise RELEASE_NOT_FOUND(f"no release that is kept is {request.wanted[:80] or 'the one before'!r}")
         return _release(row)
 
+    async def GetReport(self, request: pb.GetReportRequest, context: Any) -> pb.Report:  # noqa: N802
+        """What is measured of a deployment so far; one that has not come here yet has nothing."""
+        row = await self._database.fetchrow(SQL["deployment_report"], request.deployment_id, request.project_id)
+        return _report(row)
+
+    async def SteerCanary(self, request: pb.SteerCanaryRequest, context: Any) -> pb.Report:  # noqa: N802
+        """Leaves an order for whoever drives the canary."""
+        if request.order not in ORDERS:
+            raise CANARY_INVALID(f"{request.order[:80]!r} is neither promote nor abort")
+        wanted = (request.deployment_id, request.project_id)
+        row = await self._database.fetchrow(SQL["order_canary"], *wanted, request.order)
+        if row is None:
+            raise CANARY_NOT_FOUND(f"the deployment {request.deployment_id[:80]!r} has no canary that runs")
+        return _report(await self._database.fetchrow(SQL["deployment_report"], *wanted))
+
 
 def _instance(row: Row) -> pb.Instance:
     return pb.Instance(
@@ -68,6 +90,12 @@ def _instance(row: Row) -> pb.Instance:
         exit_status=row["exit_status"],
         started_at_ms=int(row["started_at"].timestamp() * 1000),
     )
+
+
+def _report(row: Row | None) -> pb.Report:
+    if row is None:
+        return pb.Report(measured="{}", canary="{}", canary_state="{}")
+    return pb.Report(**{name: orjson.dumps(row[name]).decode() for name in ("measured", "canary", "canary_state")})
 
 
 def _release(row: Row) -> pb.Release:

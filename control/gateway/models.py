@@ -92,3 +92,9 @@ class Shell(Body):
     rows: Annotated[int, Field(ge=1, le=1000)] = 24
     cols: Annotated[int, Field(ge=1, le=1000)] = 80
     term: Annotated[str, Field(max_length=64)] = "xterm"
+
+
+class SteerCanary(Body):
+    """POST /v1/projects/{project}/deployments/{id}/canary: all requests to it at once, or none."""
+
+    order: Literal["promote", "abort"]

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
+
 from control.gateway.live.watch import Step
 from control.gateway.settings import GatewaySettings
 from kernel.deployments import State
@@ -69,6 +71,15 @@ def deployment(message: projects_pb2.Deployment) -> Json:
         "timings_ms": dict(message.timings_ms),
         "created_at": _time(message.created_at_ms),
         "updated_at": _time(message.updated_at_ms),
+    }
+
+
+def report(message: orchestrator_pb2.Report) -> Json:
+    """What was measured of a deployment: while it took over, and as a canary."""
+    measured, plan = orjson.loads(message.measured), orjson.loads(message.canary)
+    return {
+        "measured": measured or None,
+        "canary": {"plan": plan, **orjson.loads(message.canary_state)} if plan else None,
     }
 
 

@@ -19,6 +19,8 @@ from orchestrator.failpoints import Write
 from orchestrator.keeper import Keeper
 from orchestrator.moves import Note, move
 from orchestrator.patience import Patience
+from orchestrator.release.canary import withdraw
+from orchestrator.release.cost import SwitchCost
 from orchestrator.release.release import Release
 from orchestrator.routes import RouteTable
 from orchestrator.settings import OrchestratorSettings
@@ -35,10 +37,12 @@ class Switch:
         table: RouteTable,
         acknowledgements: Acknowledgements,
         keeper: Keeper,
+        cost: SwitchCost,
         patience: Patience,
     ) -> None:
         self._settings, self._table = settings, table
-        self._acknowledgements, self._keeper, self._patiently = acknowledgements, keeper, patience
+        self._acknowledgements, self._keeper = acknowledgements, keeper
+        self._cost, self._patiently = cost, patience
 
     async def flip(self, attempt: Attempt, release: Release, infos: list[InstanceInfo]) -> Row:
         """Points the routes at the release; from here on a newer deployment waits for this one.
@@ -47,10 +51,10 @@ class Switch:
             OvertakenError: the deployment was ended before.
         """
         async with attempt.writing(Write.FLIP) as tx:
-            row = await tx.fetchrow(SQL["get_deployment"], attempt.id)
+            row = await tx.fetchrow(SQL["lock_deployment"], attempt.id)
             if row is None or row["flipped"]:
                 raise OvertakenError  # by ourselves: the commit was done although its answer was lost
-            previous = await tx.fetchval(SQL["get_route"], row["host"], "/")
+            previous = row["canary_state"].get("before") or await tx.fetchval(SQL["get_route"], row["host"], "/")
             if release.kind == "dynamic":
                 await self._keeper.put_endpoints(tx, release.id, infos)
             version = await self._table.put_route(tx, route_of(release, row["host"]))
@@ -65,12 +69,16 @@ class Switch:
         Raises:
             ShipoffError: ROUTERS_BEHIND.
         """
+        began_ms = await self._cost.now_ms()
         await self._acknowledgements.wait(row["routes_version"], self._settings.routers_s)
         attempt.leave()
         await self._patiently(lambda: self._live(attempt, release, row))
+        previous = row["previous_route"] or {}
+        self._cost.measure(attempt.id, release.id, previous.get("release", ""), began_ms)
 
     async def undo(self, tx: Transaction, attempt: Attempt) -> None:
-        """Puts the previous route back, if the deployment has flipped it."""
+        """Puts the previous route back, if the deployment has flipped it or has a share of its requests."""
+        await withdraw(tx, self._table, attempt.id)
         row = await tx.fetchrow(SQL["unflip_deployment"], attempt.id)
         if row is None:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from stack.cli.client import commands, deploy, env, processes, releases, shell
+from stack.cli.client import canary, commands, deploy, env, processes, releases, shell
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +25,10 @@ def register(app: typer.Typer) -> None:
     app.command("restart")(processes.restart)
     app.command("exec")(shell.exec_)
     app.command("cron")(processes.crons)
+    trial = typer.Typer(no_args_is_help=True, help="A release on part of the requests.")
+    for command in (canary.start, canary.promote, canary.abort, canary.status):
+        trial.command(command.__name__)(command)
+    app.add_typer(trial, name="canary")
     app.command("logs")(commands.logs)
     app.command("open")(commands.open_project)
     variables = typer.Typer(no_args_is_help=True, help="A project's env vars.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import aclosing
 from typing import Final
 
@@ -11,13 +12,16 @@ from aiohttp import web
 from control.gateway import body, present
 from control.gateway.call import Call
 from control.gateway.live.watch import watch
-from control.gateway.models import CreateDeployment
+from control.gateway.models import CreateDeployment, SteerCanary
 from control.gateway.problems import REQUEST_INVALID
 from kernel import ids
+from kernel.errors import ShipoffError
 from proto.orchestrator.v1 import orchestrator_pb2
 from proto.projects.v1 import projects_pb2
 
 LIMIT: Final = 100
+REPORT_S: Final = 1.0
+log = logging.getLogger(__name__)
 
 
 async def index(call: Call) -> web.Response:
@@ -52,8 +56,19 @@ async def create(call: Call) -> web.Response:
 
 
 async def show(call: Call) -> web.Response:
-    """GET /v1/projects/{project}/deployments/{id}."""
-    return body.answer(present.deployment(await _deployment(call)))
+    """GET /v1/projects/{project}/deployments/{id}: with what the routers measured of it."""
+    deployment = await _deployment(call)
+    return body.answer({**present.deployment(deployment), **present.report(await _report(call, deployment))})
+
+
+async def steer(call: Call) -> web.Response:
+    """POST /v1/projects/{project}/deployments/{id}/canary: ends a canary before its time."""
+    deployment = await _deployment(call)
+    wanted = await body.read(call.request, SteerCanary)
+    request = orchestrator_pb2.SteerCanaryRequest(
+        project_id=deployment.project_id, deployment_id=deployment.id, order=wanted.order
+    )
+    return body.answer(present.report(await call.parts.clients.orchestrator.SteerCanary(request)))
 
 
 async def events(call: Call) -> web.StreamResponse:
@@ -72,6 +87,15 @@ async def _deployment(call: Call) -> projects_pb2.Deployment:
     project = await call.project()
     request = projects_pb2.GetDeploymentRequest(deployment_id=call.request.match_info["id"], project_id=project.id)
     return await call.parts.clients.projects.GetDeployment(request)
+
+
+async def _report(call: Call, deployment: projects_pb2.Deployment) -> orchestrator_pb2.Report:
+    request = orchestrator_pb2.GetReportRequest(project_id=deployment.project_id, deployment_id=deployment.id)
+    try:
+        return await call.parts.clients.orchestrator.GetReport(request, timeout=REPORT_S)
+    except ShipoffError as error:  # how a deployment stands is told without the orchestrator too
+        log.info("%s is shown without its report: %s", deployment.id, error)
+        return orchestrator_pb2.Report(measured="{}", canary="{}", canary_state="{}")
 
 
 async def _release(call: Call, project_id: str, wanted: CreateDeployment) -> str:

@@ -54,6 +54,16 @@ class OrchestratorStub:
                 request_serializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.FindReleaseRequest.SerializeToString,
                 response_deserializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.Release.FromString,
                 _registered_method=True)
+        self.GetReport = channel.unary_unary(
+                '/shipoff.orchestrator.v1.Orchestrator/GetReport',
+                request_serializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GetReportRequest.SerializeToString,
+                response_deserializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.Report.FromString,
+                _registered_method=True)
+        self.SteerCanary = channel.unary_unary(
+                '/shipoff.orchestrator.v1.Orchestrator/SteerCanary',
+                request_serializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.SteerCanaryRequest.SerializeToString,
+                response_deserializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.Report.FromString,
+                _registered_method=True)
 
 
 class OrchestratorServicer:
@@ -86,6 +96,20 @@ class OrchestratorServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetReport(self, request, context):
+        """What the routers measured while a deployment took over, and how its canary fared.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SteerCanary(self, request, context):
+        """Gives a canary all requests ("promote") or none ("abort"); NOT_FOUND with code CANARY_NOT_FOUND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OrchestratorServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -108,6 +132,16 @@ def add_OrchestratorServicer_to_server(servicer, server):
                     servicer.FindRelease,
                     request_deserializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.FindReleaseRequest.FromString,
                     response_serializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.Release.SerializeToString,
+            ),
+            'GetReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReport,
+                    request_deserializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GetReportRequest.FromString,
+                    response_serializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.Report.SerializeToString,
+            ),
+            'SteerCanary': grpc.unary_unary_rpc_method_handler(
+                    servicer.SteerCanary,
+                    request_deserializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.SteerCanaryRequest.FromString,
+                    response_serializer=proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.Report.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -218,6 +252,60 @@ class Orchestrator:
             '/shipoff.orchestrator.v1.Orchestrator/FindRelease',
             proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.FindReleaseRequest.SerializeToString,
             proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.Release.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shipoff.orchestrator.v1.Orchestrator/GetReport',
+            proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.GetReportRequest.SerializeToString,
+            proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.Report.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SteerCanary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shipoff.orchestrator.v1.Orchestrator/SteerCanary',
+            proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.SteerCanaryRequest.SerializeToString,
+            proto_dot_orchestrator_dot_v1_dot_orchestrator__pb2.Report.FromString,
             options,
             channel_credentials,
             insecure,

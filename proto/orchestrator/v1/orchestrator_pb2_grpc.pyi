@@ -21,6 +21,10 @@ class OrchestratorStub:
     """Releases that have served and are kept, newest first."""
     FindRelease: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.FindReleaseRequest, _orchestrator_pb2.Release]
     """One of them; NOT_FOUND with code RELEASE_NOT_FOUND."""
+    GetReport: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.GetReportRequest, _orchestrator_pb2.Report]
+    """What the routers measured while a deployment took over, and how its canary fared."""
+    SteerCanary: _aio.UnaryUnaryMultiCallable[_orchestrator_pb2.SteerCanaryRequest, _orchestrator_pb2.Report]
+    """Gives a canary all requests ("promote") or none ("abort"); NOT_FOUND with code CANARY_NOT_FOUND."""
 
 class OrchestratorServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -53,5 +57,21 @@ class OrchestratorServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_orchestrator_pb2.FindReleaseRequest, _abc.Awaitable[_orchestrator_pb2.Release]],
     ) -> _abc.Awaitable[_orchestrator_pb2.Release]:
         """One of them; NOT_FOUND with code RELEASE_NOT_FOUND."""
+
+    @_abc_1.abstractmethod
+    def GetReport(
+        self,
+        request: _orchestrator_pb2.GetReportRequest,
+        context: _aio.ServicerContext[_orchestrator_pb2.GetReportRequest, _abc.Awaitable[_orchestrator_pb2.Report]],
+    ) -> _abc.Awaitable[_orchestrator_pb2.Report]:
+        """What the routers measured while a deployment took over, and how its canary fared."""
+
+    @_abc_1.abstractmethod
+    def SteerCanary(
+        self,
+        request: _orchestrator_pb2.SteerCanaryRequest,
+        context: _aio.ServicerContext[_orchestrator_pb2.SteerCanaryRequest, _abc.Awaitable[_orchestrator_pb2.Report]],
+    ) -> _abc.Awaitable[_orchestrator_pb2.Report]:
+        """Gives a canary all requests ("promote") or none ("abort"); NOT_FOUND with code CANARY_NOT_FOUND."""
 
 def add_OrchestratorServicer_to_server(servicer: OrchestratorServicer, server: _aio.Server) -> None: ...

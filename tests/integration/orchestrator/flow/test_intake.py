@@ -13,6 +13,7 @@ from orchestrator.consumer import Intake
 from orchestrator.environments import Environments, Work
 from orchestrator.leases import Leases
 from orchestrator.moves import Note, move
+from orchestrator.routes import RouteTable
 from orchestrator.turns import Turns
 
 
@@ -26,7 +27,7 @@ class Deployments:
         self.finish = asyncio.Event()
         leases = Leases(database, "worker", 30.0)
         self.environments = Environments(database, leases, Turns(builds, queue_s), self._deploy)
-        self.intake = Intake(database, queue_limit)
+        self.intake = Intake(database, RouteTable(), queue_limit)
 
     async def _deploy(self, work: Work) -> None:
         name = work.row["id"]
@@ -166,7 +167,7 @@ async def test_a_fault_outside_the_stages_is_tried_again(database: Database) -> 
 
     environments = Environments(database, Leases(database, "worker", 30.0), Turns(1, 60.0), deploy)
     environments.start()
-    await Intake(database, 50).handle(
+    await Intake(database, RouteTable(), 50).handle(
         Envelope(DeploymentRequested("dep_1", "prj_1", "production"), key="prj_1/production")
     )
     async with asyncio.timeout(10):

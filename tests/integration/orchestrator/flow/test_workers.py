@@ -13,6 +13,7 @@ import pytest
 from kernel.database import Database
 from kernel.events import DeploymentRequested, Envelope
 from orchestrator.consumer import Intake
+from orchestrator.routes import RouteTable
 
 ROOT = Path(__file__).parents[4]
 LEASE_S = 1.0
@@ -23,7 +24,7 @@ async def journal(database: Database) -> Database:
     """Where workers write, and a deployment for them to work on."""
     await database.execute("create table written (at bigserial, name text, token bigint)")
     event = DeploymentRequested("dep_1", "prj_1", "production", ordinal=1)
-    await Intake(database, 10).handle(Envelope(event, key="prj_1/production"))
+    await Intake(database, RouteTable(), 10).handle(Envelope(event, key="prj_1/production"))
     return database
 
 
