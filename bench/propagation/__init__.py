@@ -1,0 +1,1 @@
+"""How long a change of a route takes to reach every router."""
