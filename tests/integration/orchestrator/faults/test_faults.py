@@ -1,0 +1,125 @@
+"""What a deployment needs is taken away while it is built and while it is brought up; it ends right all the same."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from kernel.events import DeploymentCanceled, Envelope
+from tests.integration.orchestrator.faults.app import NAME, App, until
+from tests.integration.orchestrator.faults.rig import Rig
+from tests.integration.orchestrator.workshop import processes_with
+
+AWAY_S = 1.0
+Fault = Callable[[Rig], None]
+
+
+@contextmanager
+def redis(rig: Rig) -> Iterator[Any]:
+    client = Redis.from_url(rig.plan.redis_url)
+    yield client
+    client.close()
+
+
+def loses_its_data(rig: Rig) -> None:
+    with redis(rig) as client:
+        client.flushall()
+
+
+def refuses(rig: Rig) -> None:
+    rig.servers.run(rig.s3.set(refuse=True))
+    time.sleep(AWAY_S)
+    rig.servers.run(rig.s3.set())
+
+
+def is_slow(rig: Rig) -> None:
+    rig.servers.run(rig.s3.set(pause_s=0.1))  # for the rest of the deployment
+
+
+def is_paused(rig: Rig) -> None:
+    rig.send("orchestrator", signal.SIGSTOP)
+    time.sleep(4.0)  # longer than its lease
+    rig.send("orchestrator", signal.SIGCONT)
+
+
+FAULTS: dict[str, Fault] = {
+    "redis is killed and has its data": lambda rig: rig.restart("valkey"),
+    "redis loses its data": loses_its_data,
+    "postgres is killed": lambda rig: rig.restart("postgres"),
+    "postgres is restarted": lambda rig: rig.restart("postgres", signal.SIGINT),
+    "the object store refuses": refuses,
+    "the object store is slow": is_slow,
+    "the router is restarted": lambda rig: rig.restart("router"),
+    "the orchestrator is paused": is_paused,
+}
+
+
+@pytest.mark.parametrize("state", ["BUILDING", "PROVISIONING"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_deployment_survives(fault: str, state: str, rig: Rig, app: App) -> None:
+    known = app.newest()["id"]
+    build, start_ms = ("sleep 1.5", 0) if state == "BUILDING" else ("true", 1500)
+    with app.pushed(build, start_ms):
+        app.reaches(state, known)
+        FAULTS[fault](rig)
+        until(lambda: app.ends()["state"] == "LIVE", "it did not get live")
+    rig.servers.run(rig.s3.set())
+    assert app.text() == f"version {app.version}"
+    app.settles()
+
+
+def test_events_that_come_again_late_and_in_another_order_change_nothing(rig: Rig, app: App) -> None:
+    def states() -> list[tuple[str, str]]:
+        return [(one["id"], one["state"]) for one in rig.platform.deployments(NAME)]
+
+    served, were = app.text(), states()
+    with redis(rig) as client:
+        for stream in ("deployments", "lifecycle"):
+            entries = [fields[b"e"] for _, fields in client.xrange(stream)]
+            for envelope in reversed(entries):
+                client.xadd(stream, {"e": envelope})
+        last = client.xrevrange("deployments", count=1)[0][0]
+        until(lambda: handled(client, last), "the events were not handled")
+    assert states() == were
+    assert app.text() == served
+    app.settles()
+
+
+def handled(client: Any, last: bytes) -> bool:
+    groups = client.xinfo_groups("deployments")
+    return all(group["last-delivered-id"] == last and group["pending"] == 0 for group in groups)
+
+
+def test_a_newer_push_ends_the_older_build_and_all_of_its_processes(rig: Rig, app: App) -> None:
+    known, marker = app.newest()["id"], "sleep 271"
+    with app.pushed(f"({marker} & setsid {marker} & {marker})") as older:
+        app.reaches("BUILDING", known)
+        until(lambda: len(processes_with(marker.replace(" ", "\0"))) >= 3, "the build does not run")
+        app.version += 1
+        app.write()
+        newer = app.repository.push()
+        until(lambda: not processes_with(marker.replace(" ", "\0")), "the build left processes")
+    assert newer.status == 0, newer.output
+    assert older.result is not None
+    assert older.result.status != 0
+    assert [one["state"] for one in rig.platform.deployments(NAME)[:2]] == ["LIVE", "SUPERSEDED"]
+    app.settles()
+
+
+def test_a_cancel_ends_the_build_and_all_of_its_processes(rig: Rig, app: App) -> None:
+    served, known, marker = app.text(), app.newest()["id"], "sleep 272"
+    with app.pushed(f"({marker} & setsid {marker} & {marker})"):
+        app.reaches("BUILDING", known)
+        until(lambda: len(processes_with(marker.replace(" ", "\0"))) >= 3, "the build does not run")
+        deployment = app.newest()
+        event = DeploymentCanceled(deployment["id"], deployment["project_id"], "production")
+        with redis(rig) as client:
+            client.xadd("deployments", {"e": Envelope(event, key=f"{event.project_id}/production").encode()})
+        until(lambda: not processes_with(marker.replace(" ", "\0")), "the build left processes")
+    assert app.ends()["state"] == "CANCELED"
+    assert app.text() == served
+    app.settles()
