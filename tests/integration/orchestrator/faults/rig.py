@@ -4,6 +4,8 @@ The units are those of `shipoff up` (stack/), without its supervisor. Postgres a
 store is the session's behind a relay that can refuse and be slow.
 """
 
+# environ: the services inherit the environment that pytest runs in
+
 from __future__ import annotations
 
 import asyncio
@@ -137,10 +139,11 @@ class Rig:
         """Ends a unit and starts it again, as a supervisor would: a killed server's children take their time to end."""
         unit = self.running[name][0]
         self.end(name, number)
-        for _ in range(TRIES - 1):
+        for _ in range(TRIES):
             with contextlib.suppress(ShipoffError):
-                return self.start(unit)
-        self.start(unit)
+                self.start(unit)
+                return
+        raise AssertionError(f"{name} does not start again")
 
     def close(self) -> None:
         """Ends everything, also what the orchestrator left running."""
