@@ -1,7 +1,7 @@
 """How long does a change of a route take from the orchestrator's transaction to every router?
 
 `python -m bench.propagation [--quick] [--routers N] [--hosts N] [--json FILE]`. Nothing polls: a request waits in every
-router for a release that sleeps, and the change makes its route a redirect, which the router then answers by itself. The
+router for a release that sleeps, and the change makes its route a redirect, which the router answers by itself. The
 clock begins before the transaction and ends with the last router's answer. The baseline, in turns with it, is what
 Redis alone takes: one entry appended, read by as many plain readers that block.
 """
