@@ -37,6 +37,7 @@ class ChangeEnv(Body):
     set: dict[str, str] = Field(default_factory=dict)
     unset: list[str] = Field(default_factory=list, max_length=1000)
     deploy: bool = True
+    scope: Literal["", "all", "build", "run"] = ""
 
 
 class CreateDeployment(Body):

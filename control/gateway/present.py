@@ -43,7 +43,10 @@ def project(message: projects_pb2.Project, settings: GatewaySettings) -> Json:
 def env(message: projects_pb2.ListEnvResponse) -> Json:
     """Variables in clear: whoever may set them may read them."""
     return {
-        "env": [{"name": one.name, "value": one.value, "updated_at": _time(one.updated_at_ms)} for one in message.vars],
+        "env": [
+            {"name": one.name, "value": one.value, "scope": one.scope, "updated_at": _time(one.updated_at_ms)}
+            for one in message.vars
+        ],
         "deployment_id": message.deployment_id or None,
     }
 

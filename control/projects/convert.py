@@ -38,7 +38,10 @@ def project_to(project: Project) -> pb.Project:
 
 def env_to(variables: list[EnvVar], deployment_id: str = "") -> pb.ListEnvResponse:
     """Variables as a message, in clear, with the deployment that their change made."""
-    listed = [pb.EnvVar(name=one.name, value=one.value, updated_at_ms=_ms(one.updated_at)) for one in variables]
+    listed = [
+        pb.EnvVar(name=one.name, value=one.value, updated_at_ms=_ms(one.updated_at), scope=one.scope)
+        for one in variables
+    ]
     return pb.ListEnvResponse(vars=listed, deployment_id=deployment_id)
 
 

@@ -46,8 +46,8 @@ class ProjectsServer(ProjectsServicer):
         """All changes or none, and with them, when asked for, the deployment that brings them live."""
         deployment_id = ""
         async with self._database.transaction() as tx:
-            changed = await self._env.change(tx, request.project_id, request.set, request.unset)
-            if request.deploy and await live_in(tx, request.project_id, PRODUCTION):
+            changed = await self._env.change(tx, request.project_id, request.set, request.unset, request.scope)
+            if request.deploy and request.scope != "build" and await live_in(tx, request.project_id, PRODUCTION):
                 deployment_id = ids.new("dep")
                 wanted = Request(
                     deployment_id, request.project_id, PRODUCTION, actor_id=request.actor_id, kind="config"
@@ -76,8 +76,10 @@ class ProjectsServer(ProjectsServicer):
         """All that a build and a release need."""
         deployment = await self._deployments.get(request.deployment_id, request.project_id)
         project = await self._catalog.get(deployment.project_id)
+        variables = await self._env.of(project.id)
         return pb.DeploymentSpec(
             deployment=convert.deployment_to(deployment),
             project=convert.project_to(project),
-            env={variable.name: variable.value for variable in await self._env.of(project.id)},
+            env={one.name: one.value for one in variables if one.scope != "build"},
+            build_env={one.name: one.value for one in variables if one.scope != "run"},
         )

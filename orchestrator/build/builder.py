@@ -51,7 +51,7 @@ class Builder:
             ShipoffError: of the stage that `attempt` shows.
             ProcessFailedError: a step of the build failed.
         """
-        attempt.log.hide(spec.env)
+        attempt.log.hide({**spec.env, **spec.build_env})
         tree = self._builds / attempt.id
         await _clear(tree)
         try:
@@ -72,7 +72,7 @@ class Builder:
         cache = self._caches.of(spec.project.id, attempt.environment, key) if key else None
         # Tools that write times into what they make take this one (reproducible-builds.org), so that the same commit
         # gives the same files.
-        env = {"SOURCE_DATE_EPOCH": str(epoch_s), **spec.env}
+        env = {"SOURCE_DATE_EPOCH": str(epoch_s), **spec.build_env}
         await run_steps(self._driver, attempt, BuildJob(attempt.id, spec.project.id, plan, tree, env, cache=cache))
 
     async def _pack(self, attempt: Attempt, plan: BuildPlan, tree: Path, epoch_s: int) -> Built:

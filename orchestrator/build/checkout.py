@@ -45,6 +45,6 @@ class Checkout:
             return await self._patiently(lambda: self._siblings.may_read(spec.project.account_id, project))
 
         outside = await Submodules(self._sources).complete(source, tree, may_read)
-        job = BuildJob(attempt.id, spec.project.id, BuildPlan("git", "dynamic"), tree, dict(spec.env))
+        job = BuildJob(attempt.id, spec.project.id, BuildPlan("git", "dynamic"), tree, dict(spec.build_env))
         if outside:
             await run_steps(self._driver, attempt, replace(job, steps=commands(outside)))

@@ -17,6 +17,10 @@ const secret = process.env.API_TOKEN
 console.log(`plain ${secret}`)
 console.error('encoded ' + Buffer.from('user:' + secret).toString('base64'))
 """
+SERVER = """
+const text = process.env.API_TOKEN ? 'leaks' : 'fine'
+require('http').createServer((request, answer) => answer.end(text)).listen(process.env.PORT)
+"""
 
 
 def eventually(find: Callable[[], Any], within_s: float) -> Any:
@@ -76,14 +80,17 @@ def test_every_fault_of_shipoff_toml_is_told_in_the_pushers_terminal(platform: P
 
 
 def test_secrets_that_a_build_prints_are_masked(platform: Platform, checkout: Checkout) -> None:
-    repository = checkout("chatty", env={"API_TOKEN": SECRET})
+    repository = checkout("chatty")
+    status, body = platform.call("PUT", "/v1/projects/chatty/env", {"set": {"API_TOKEN": SECRET}, "scope": "build"})
+    assert status == 200, body
     repository.write("chatty.js", CHATTY)
     repository.write("package.json", '{"name": "c", "scripts": {"build": "node chatty.js", "start": "node server.js"}}')
-    repository.write("server.js", "require('http').createServer((q, a) => a.end('fine')).listen(process.env.PORT)\n")
+    repository.write("server.js", SERVER)
     repository.commit("chatty")
     pushed = repository.push()
     assert pushed.status == 0, pushed.output
     assert "plain ***" in pushed.output
+    assert platform.get("chatty").text == "fine", "a variable for builds does not reach what runs"
     log = platform.build_log("chatty", platform.deployments("chatty")[0]["id"])
     for text in (pushed.output, log):
         assert SECRET not in text

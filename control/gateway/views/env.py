@@ -18,7 +18,10 @@ async def show(call: Call) -> web.Response:
 
 
 async def change(call: Call) -> web.Response:
-    """PUT /v1/projects/{project}/env: what is live gets it at once, unless `deploy` is false; nothing is built."""
+    """PUT /v1/projects/{project}/env: what is live gets it at once, unless `deploy` is false; nothing is built.
+
+    With `scope` the variables that are set are given to builds or to what runs only.
+    """
     project = await call.project()
     wanted = await body.read(call.request, ChangeEnv)
     request = projects_pb2.SetEnvRequest(
@@ -27,6 +30,7 @@ async def change(call: Call) -> web.Response:
         unset=wanted.unset,
         deploy=wanted.deploy,
         actor_id=call.account.id,
+        scope=wanted.scope,
     )
     return _private(body.answer(present.env(await call.parts.clients.projects.SetEnv(request))))
 

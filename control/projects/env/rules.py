@@ -22,6 +22,13 @@ ENV_TOO_LARGE = define(
     "ENV_TOO_LARGE", source="client", status=422, hint="keep large configuration in a file of the repository"
 )
 
+ENV_SCOPE_INVALID = define(
+    "ENV_SCOPE_INVALID",
+    source="client",
+    status=422,
+    hint="a scope is build, run or all (both); all when nothing is said",
+)
+
 VALUE_BYTES: Final = 32 * 1024  # Linux passes at most 128 KiB in one string (MAX_ARG_STRLEN)
 TOTAL_BYTES: Final = 256 * 1024  # all of a project's names and values; execve takes them beside the arguments
 COUNT: Final = 500
@@ -35,6 +42,19 @@ _RESERVED: Final = {
     "USER": "the sandbox has a user of its own",
 }
 _RESERVED_PREFIX: Final = "SHIPOFF_"
+
+
+SCOPES: Final = ("all", "build", "run")
+
+
+def check_scope(scope: str) -> None:
+    """Refuses what is no scope; "" says nothing.
+
+    Raises:
+        ShipoffError: ENV_SCOPE_INVALID.
+    """
+    if scope and scope not in SCOPES:
+        raise ENV_SCOPE_INVALID(f"{scope[:40]!r} is no scope of an env var")
 
 
 def check_change(changed: Mapping[str, str]) -> None:

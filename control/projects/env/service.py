@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from control.projects.catalog.service import lock
-from control.projects.env.rules import check_change, check_total
+from control.projects.env.rules import check_change, check_scope, check_total
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
 from kernel.sealing import Sealer
@@ -18,10 +18,15 @@ SQL: Final = load_queries("control.projects.env")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class EnvVar:
-    """A variable in clear; it has no repr, so that no log can show it."""
+    """A variable in clear; it has no repr, so that no log can show it.
+
+    Attributes:
+        scope: build, run, or all (both).
+    """
 
     name: str
     value: str
+    scope: str
     updated_at: datetime
 
 
@@ -36,7 +41,7 @@ class Env:
         return self._opened(project_id, await self._database.fetch(SQL["list"], project_id))
 
     async def change(
-        self, tx: Transaction, project_id: str, put: Mapping[str, str], remove: Sequence[str]
+        self, tx: Transaction, project_id: str, put: Mapping[str, str], remove: Sequence[str], scope: str = ""
     ) -> list[EnvVar]:
         """Sets and removes variables; all of it or, when one is refused, none.
 
@@ -45,17 +50,22 @@ class Env:
             project_id: of a project that exists.
             put: name to value.
             remove: names; one that is not set is no error.
+            scope: where the variables that are set are given: build, run or all; "" leaves it.
 
         Returns:
             All variables afterwards.
 
         Raises:
-            ShipoffError: ENV_NAME_INVALID, ENV_NAME_RESERVED, ENV_VALUE_INVALID, ENV_TOO_LARGE, PROJECT_NOT_FOUND.
+            ShipoffError: ENV_NAME_INVALID, ENV_NAME_RESERVED, ENV_VALUE_INVALID, ENV_TOO_LARGE, ENV_SCOPE_INVALID,
+                PROJECT_NOT_FOUND.
         """
         check_change(put)
+        check_scope(scope)
         await lock(tx, project_id)
         await tx.execute(SQL["remove"], project_id, list(remove))
-        sealed = [(project_id, name, self._sealer.seal(value, _place(project_id, name))) for name, value in put.items()]
+        sealed = [
+            (project_id, name, self._sealer.seal(value, _place(project_id, name)), scope) for name, value in put.items()
+        ]
         await tx.executemany(SQL["put"], sealed)
         variables = self._opened(project_id, await tx.fetch(SQL["list"], project_id))
         check_total({variable.name: variable.value for variable in variables})
@@ -64,7 +74,10 @@ class Env:
     def _opened(self, project_id: str, rows: list[Row]) -> list[EnvVar]:
         return [
             EnvVar(
-                row["name"], str(self._sealer.open(row["sealed"], _place(project_id, row["name"]))), row["updated_at"]
+                row["name"],
+                str(self._sealer.open(row["sealed"], _place(project_id, row["name"]))),
+                row["scope"],
+                row["updated_at"],
             )
             for row in rows
         ]

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n proto/projects/v1/projects.proto\x12\x13shipoff.projects.v1\"\xa2\x01\n\rBuildSettings\x12\x11\n\tframework\x18\x01 \x01(\t\x12\x10\n\x08root_dir\x18\x02 \x01(\t\x12\x15\n\rbuild_command\x18\x03 \x01(\t\x12\x13\n\x0brun_command\x18\x04 \x01(\t\x12\x12\n\noutput_dir\x18\x05 \x01(\t\x12\x13\n\x0bhealth_path\x18\x06 \x01(\t\x12\x17\n\x0finstall_command\x18\x07 \x01(\t\"\xb8\x01\n\x07Project\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\naccount_id\x18\x03 \x01(\t\x12\x31\n\x05\x62uild\x18\x04 \x01(\x0b\x32\".shipoff.projects.v1.BuildSettings\x12\x19\n\x11production_branch\x18\x05 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x06 \x01(\x03\x12\x1a\n\x12live_deployment_id\x18\x07 \x01(\t\"\xf3\x01\n\x14\x43reateProjectRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x31\n\x05\x62uild\x18\x03 \x01(\x0b\x32\".shipoff.projects.v1.BuildSettings\x12\x19\n\x11production_branch\x18\x04 \x01(\t\x12?\n\x03\x65nv\x18\x05 \x03(\x0b\x32\x32.shipoff.projects.v1.CreateProjectRequest.EnvEntry\x1a*\n\x08\x45nvEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"8\n\x11GetProjectRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\")\n\x13ListProjectsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\"F\n\x14ListProjectsResponse\x12.\n\x08projects\x18\x01 \x03(\x0b\x32\x1c.shipoff.projects.v1.Project\"<\n\x06\x45nvVar\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x15\n\rupdated_at_ms\x18\x03 \x01(\x03\"\xba\x01\n\rSetEnvRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x38\n\x03set\x18\x02 \x03(\x0b\x32+.shipoff.projects.v1.SetEnvRequest.SetEntry\x12\r\n\x05unset\x18\x03 \x03(\t\x12\x0e\n\x06\x64\x65ploy\x18\x04 \x01(\x08\x12\x10\n\x08\x61\x63tor_id\x18\x05 \x01(\t\x1a*\n\x08SetEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"$\n\x0eListEnvRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\"S\n\x0fListEnvResponse\x12)\n\x04vars\x18\x01 \x03(\x0b\x32\x1b.shipoff.projects.v1.EnvVar\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\"\x93\x03\n\nDeployment\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\r\n\x05stage\x18\x06 \x01(\t\x12\x0c\n\x04hint\x18\x07 \x01(\t\x12\x13\n\x0b\x65xit_status\x18\x08 \x01(\x05\x12\x0e\n\x06\x63ommit\x18\t \x01(\t\x12\x0b\n\x03ref\x18\n \x01(\t\x12\x0f\n\x07message\x18\x0b \x01(\t\x12\x0b\n\x03url\x18\x0c \x01(\t\x12\x15\n\rcreated_at_ms\x18\r \x01(\x03\x12\x15\n\rupdated_at_ms\x18\x0e \x01(\x03\x12\x42\n\ntimings_ms\x18\x0f \x03(\x0b\x32..shipoff.projects.v1.Deployment.TimingsMsEntry\x12\x12\n\nrelease_id\x18\x10 \x01(\t\x12\x0c\n\x04kind\x18\x11 \x01(\t\x1a\x30\n\x0eTimingsMsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xcb\x01\n\x17\x43reateDeploymentRequest\x12\x15\n\rdeployment_id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x03 \x01(\t\x12\x0e\n\x06\x63ommit\x18\x04 \x01(\t\x12\x0b\n\x03ref\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x10\n\x08\x61\x63tor_id\x18\x07 \x01(\t\x12\x0c\n\x04kind\x18\x08 \x01(\t\x12\x12\n\nrelease_id\x18\t \x01(\t\x12\x0e\n\x06\x63\x61nary\x18\n \x01(\t\"A\n\x14GetDeploymentRequest\x12\x15\n\rdeployment_id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\"K\n\x16ListDeploymentsRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x05\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x01(\t\"O\n\x17ListDeploymentsResponse\x12\x34\n\x0b\x64\x65ployments\x18\x01 \x03(\x0b\x32\x1f.shipoff.projects.v1.Deployment\"\xdb\x01\n\x0e\x44\x65ploymentSpec\x12\x33\n\ndeployment\x18\x01 \x01(\x0b\x32\x1f.shipoff.projects.v1.Deployment\x12-\n\x07project\x18\x02 \x01(\x0b\x32\x1c.shipoff.projects.v1.Project\x12\x39\n\x03\x65nv\x18\x03 \x03(\x0b\x32,.shipoff.projects.v1.DeploymentSpec.EnvEntry\x1a*\n\x08\x45nvEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xda\x06\n\x08Projects\x12X\n\rCreateProject\x12).shipoff.projects.v1.CreateProjectRequest\x1a\x1c.shipoff.projects.v1.Project\x12R\n\nGetProject\x12&.shipoff.projects.v1.GetProjectRequest\x1a\x1c.shipoff.projects.v1.Project\x12\x63\n\x0cListProjects\x12(.shipoff.projects.v1.ListProjectsRequest\x1a).shipoff.projects.v1.ListProjectsResponse\x12R\n\x06SetEnv\x12\".shipoff.projects.v1.SetEnvRequest\x1a$.shipoff.projects.v1.ListEnvResponse\x12T\n\x07ListEnv\x12#.shipoff.projects.v1.ListEnvRequest\x1a$.shipoff.projects.v1.ListEnvResponse\x12\x61\n\x10\x43reateDeployment\x12,.shipoff.projects.v1.CreateDeploymentRequest\x1a\x1f.shipoff.projects.v1.Deployment\x12[\n\rGetDeployment\x12).shipoff.projects.v1.GetDeploymentRequest\x1a\x1f.shipoff.projects.v1.Deployment\x12l\n\x0fListDeployments\x12+.shipoff.projects.v1.ListDeploymentsRequest\x1a,.shipoff.projects.v1.ListDeploymentsResponse\x12\x63\n\x11GetDeploymentSpec\x12).shipoff.projects.v1.GetDeploymentRequest\x1a#.shipoff.projects.v1.DeploymentSpecb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n proto/projects/v1/projects.proto\x12\x13shipoff.projects.v1\"\xa2\x01\n\rBuildSettings\x12\x11\n\tframework\x18\x01 \x01(\t\x12\x10\n\x08root_dir\x18\x02 \x01(\t\x12\x15\n\rbuild_command\x18\x03 \x01(\t\x12\x13\n\x0brun_command\x18\x04 \x01(\t\x12\x12\n\noutput_dir\x18\x05 \x01(\t\x12\x13\n\x0bhealth_path\x18\x06 \x01(\t\x12\x17\n\x0finstall_command\x18\x07 \x01(\t\"\xb8\x01\n\x07Project\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\naccount_id\x18\x03 \x01(\t\x12\x31\n\x05\x62uild\x18\x04 \x01(\x0b\x32\".shipoff.projects.v1.BuildSettings\x12\x19\n\x11production_branch\x18\x05 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x06 \x01(\x03\x12\x1a\n\x12live_deployment_id\x18\x07 \x01(\t\"\xf3\x01\n\x14\x43reateProjectRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\x12\x31\n\x05\x62uild\x18\x03 \x01(\x0b\x32\".shipoff.projects.v1.BuildSettings\x12\x19\n\x11production_branch\x18\x04 \x01(\t\x12?\n\x03\x65nv\x18\x05 \x03(\x0b\x32\x32.shipoff.projects.v1.CreateProjectRequest.EnvEntry\x1a*\n\x08\x45nvEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"8\n\x11GetProjectRequest\x12\x0f\n\x07project\x18\x01 \x01(\t\x12\x12\n\naccount_id\x18\x02 \x01(\t\")\n\x13ListProjectsRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\"F\n\x14ListProjectsResponse\x12.\n\x08projects\x18\x01 \x03(\x0b\x32\x1c.shipoff.projects.v1.Project\"K\n\x06\x45nvVar\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x15\n\rupdated_at_ms\x18\x03 \x01(\x03\x12\r\n\x05scope\x18\x04 \x01(\t\"\xc9\x01\n\rSetEnvRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x38\n\x03set\x18\x02 \x03(\x0b\x32+.shipoff.projects.v1.SetEnvRequest.SetEntry\x12\r\n\x05unset\x18\x03 \x03(\t\x12\x0e\n\x06\x64\x65ploy\x18\x04 \x01(\x08\x12\x10\n\x08\x61\x63tor_id\x18\x05 \x01(\t\x12\r\n\x05scope\x18\x06 \x01(\t\x1a*\n\x08SetEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"$\n\x0eListEnvRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\"S\n\x0fListEnvResponse\x12)\n\x04vars\x18\x01 \x03(\x0b\x32\x1b.shipoff.projects.v1.EnvVar\x12\x15\n\rdeployment_id\x18\x02 \x01(\t\"\x93\x03\n\nDeployment\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\r\n\x05stage\x18\x06 \x01(\t\x12\x0c\n\x04hint\x18\x07 \x01(\t\x12\x13\n\x0b\x65xit_status\x18\x08 \x01(\x05\x12\x0e\n\x06\x63ommit\x18\t \x01(\t\x12\x0b\n\x03ref\x18\n \x01(\t\x12\x0f\n\x07message\x18\x0b \x01(\t\x12\x0b\n\x03url\x18\x0c \x01(\t\x12\x15\n\rcreated_at_ms\x18\r \x01(\x03\x12\x15\n\rupdated_at_ms\x18\x0e \x01(\x03\x12\x42\n\ntimings_ms\x18\x0f \x03(\x0b\x32..shipoff.projects.v1.Deployment.TimingsMsEntry\x12\x12\n\nrelease_id\x18\x10 \x01(\t\x12\x0c\n\x04kind\x18\x11 \x01(\t\x1a\x30\n\x0eTimingsMsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xcb\x01\n\x17\x43reateDeploymentRequest\x12\x15\n\rdeployment_id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\x12\x13\n\x0b\x65nvironment\x18\x03 \x01(\t\x12\x0e\n\x06\x63ommit\x18\x04 \x01(\t\x12\x0b\n\x03ref\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x10\n\x08\x61\x63tor_id\x18\x07 \x01(\t\x12\x0c\n\x04kind\x18\x08 \x01(\t\x12\x12\n\nrelease_id\x18\t \x01(\t\x12\x0e\n\x06\x63\x61nary\x18\n \x01(\t\"A\n\x14GetDeploymentRequest\x12\x15\n\rdeployment_id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\"K\n\x16ListDeploymentsRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\x05\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x01(\t\"O\n\x17ListDeploymentsResponse\x12\x34\n\x0b\x64\x65ployments\x18\x01 \x03(\x0b\x32\x1f.shipoff.projects.v1.Deployment\"\xd2\x02\n\x0e\x44\x65ploymentSpec\x12\x33\n\ndeployment\x18\x01 \x01(\x0b\x32\x1f.shipoff.projects.v1.Deployment\x12-\n\x07project\x18\x02 \x01(\x0b\x32\x1c.shipoff.projects.v1.Project\x12\x39\n\x03\x65nv\x18\x03 \x03(\x0b\x32,.shipoff.projects.v1.DeploymentSpec.EnvEntry\x12\x44\n\tbuild_env\x18\x04 \x03(\x0b\x32\x31.shipoff.projects.v1.DeploymentSpec.BuildEnvEntry\x1a*\n\x08\x45nvEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a/\n\rBuildEnvEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x32\xda\x06\n\x08Projects\x12X\n\rCreateProject\x12).shipoff.projects.v1.CreateProjectRequest\x1a\x1c.shipoff.projects.v1.Project\x12R\n\nGetProject\x12&.shipoff.projects.v1.GetProjectRequest\x1a\x1c.shipoff.projects.v1.Project\x12\x63\n\x0cListProjects\x12(.shipoff.projects.v1.ListProjectsRequest\x1a).shipoff.projects.v1.ListProjectsResponse\x12R\n\x06SetEnv\x12\".shipoff.projects.v1.SetEnvRequest\x1a$.shipoff.projects.v1.ListEnvResponse\x12T\n\x07ListEnv\x12#.shipoff.projects.v1.ListEnvRequest\x1a$.shipoff.projects.v1.ListEnvResponse\x12\x61\n\x10\x43reateDeployment\x12,.shipoff.projects.v1.CreateDeploymentRequest\x1a\x1f.shipoff.projects.v1.Deployment\x12[\n\rGetDeployment\x12).shipoff.projects.v1.GetDeploymentRequest\x1a\x1f.shipoff.projects.v1.Deployment\x12l\n\x0fListDeployments\x12+.shipoff.projects.v1.ListDeploymentsRequest\x1a,.shipoff.projects.v1.ListDeploymentsResponse\x12\x63\n\x11GetDeploymentSpec\x12).shipoff.projects.v1.GetDeploymentRequest\x1a#.shipoff.projects.v1.DeploymentSpecb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DEPLOYMENT_TIMINGSMSENTRY']._serialized_options = b'8\001'
   _globals['_DEPLOYMENTSPEC_ENVENTRY']._loaded_options = None
   _globals['_DEPLOYMENTSPEC_ENVENTRY']._serialized_options = b'8\001'
+  _globals['_DEPLOYMENTSPEC_BUILDENVENTRY']._loaded_options = None
+  _globals['_DEPLOYMENTSPEC_BUILDENVENTRY']._serialized_options = b'8\001'
   _globals['_BUILDSETTINGS']._serialized_start=58
   _globals['_BUILDSETTINGS']._serialized_end=220
   _globals['_PROJECT']._serialized_start=223
@@ -54,31 +56,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPROJECTSRESPONSE']._serialized_start=756
   _globals['_LISTPROJECTSRESPONSE']._serialized_end=826
   _globals['_ENVVAR']._serialized_start=828
-  _globals['_ENVVAR']._serialized_end=888
-  _globals['_SETENVREQUEST']._serialized_start=891
-  _globals['_SETENVREQUEST']._serialized_end=1077
-  _globals['_SETENVREQUEST_SETENTRY']._serialized_start=1035
-  _globals['_SETENVREQUEST_SETENTRY']._serialized_end=1077
-  _globals['_LISTENVREQUEST']._serialized_start=1079
-  _globals['_LISTENVREQUEST']._serialized_end=1115
-  _globals['_LISTENVRESPONSE']._serialized_start=1117
-  _globals['_LISTENVRESPONSE']._serialized_end=1200
-  _globals['_DEPLOYMENT']._serialized_start=1203
-  _globals['_DEPLOYMENT']._serialized_end=1606
-  _globals['_DEPLOYMENT_TIMINGSMSENTRY']._serialized_start=1558
-  _globals['_DEPLOYMENT_TIMINGSMSENTRY']._serialized_end=1606
-  _globals['_CREATEDEPLOYMENTREQUEST']._serialized_start=1609
-  _globals['_CREATEDEPLOYMENTREQUEST']._serialized_end=1812
-  _globals['_GETDEPLOYMENTREQUEST']._serialized_start=1814
-  _globals['_GETDEPLOYMENTREQUEST']._serialized_end=1879
-  _globals['_LISTDEPLOYMENTSREQUEST']._serialized_start=1881
-  _globals['_LISTDEPLOYMENTSREQUEST']._serialized_end=1956
-  _globals['_LISTDEPLOYMENTSRESPONSE']._serialized_start=1958
-  _globals['_LISTDEPLOYMENTSRESPONSE']._serialized_end=2037
-  _globals['_DEPLOYMENTSPEC']._serialized_start=2040
-  _globals['_DEPLOYMENTSPEC']._serialized_end=2259
+  _globals['_ENVVAR']._serialized_end=903
+  _globals['_SETENVREQUEST']._serialized_start=906
+  _globals['_SETENVREQUEST']._serialized_end=1107
+  _globals['_SETENVREQUEST_SETENTRY']._serialized_start=1065
+  _globals['_SETENVREQUEST_SETENTRY']._serialized_end=1107
+  _globals['_LISTENVREQUEST']._serialized_start=1109
+  _globals['_LISTENVREQUEST']._serialized_end=1145
+  _globals['_LISTENVRESPONSE']._serialized_start=1147
+  _globals['_LISTENVRESPONSE']._serialized_end=1230
+  _globals['_DEPLOYMENT']._serialized_start=1233
+  _globals['_DEPLOYMENT']._serialized_end=1636
+  _globals['_DEPLOYMENT_TIMINGSMSENTRY']._serialized_start=1588
+  _globals['_DEPLOYMENT_TIMINGSMSENTRY']._serialized_end=1636
+  _globals['_CREATEDEPLOYMENTREQUEST']._serialized_start=1639
+  _globals['_CREATEDEPLOYMENTREQUEST']._serialized_end=1842
+  _globals['_GETDEPLOYMENTREQUEST']._serialized_start=1844
+  _globals['_GETDEPLOYMENTREQUEST']._serialized_end=1909
+  _globals['_LISTDEPLOYMENTSREQUEST']._serialized_start=1911
+  _globals['_LISTDEPLOYMENTSREQUEST']._serialized_end=1986
+  _globals['_LISTDEPLOYMENTSRESPONSE']._serialized_start=1988
+  _globals['_LISTDEPLOYMENTSRESPONSE']._serialized_end=2067
+  _globals['_DEPLOYMENTSPEC']._serialized_start=2070
+  _globals['_DEPLOYMENTSPEC']._serialized_end=2408
   _globals['_DEPLOYMENTSPEC_ENVENTRY']._serialized_start=611
   _globals['_DEPLOYMENTSPEC_ENVENTRY']._serialized_end=653
-  _globals['_PROJECTS']._serialized_start=2262
-  _globals['_PROJECTS']._serialized_end=3120
+  _globals['_DEPLOYMENTSPEC_BUILDENVENTRY']._serialized_start=2361
+  _globals['_DEPLOYMENTSPEC_BUILDENVENTRY']._serialized_end=2408
+  _globals['_PROJECTS']._serialized_start=2411
+  _globals['_PROJECTS']._serialized_end=3269
 # @@protoc_insertion_point(module_scope)

@@ -31,8 +31,11 @@ def list_env(
     if as_json:
         show.as_json(found)
         return
-    rows = [[one["name"], one["value"] if reveal else "********", show.ago(one["updated_at"])] for one in found["env"]]
-    show.table(["NAME", "VALUE", "CHANGED"], rows, "no variables: shipoff env set NAME=VALUE")
+    rows = [
+        [one["name"], one["value"] if reveal else "********", one["scope"], show.ago(one["updated_at"])]
+        for one in found["env"]
+    ]
+    show.table(["NAME", "VALUE", "FOR", "CHANGED"], rows, "no variables: shipoff env set NAME=VALUE")
 
 
 @reported
@@ -43,6 +46,7 @@ def set_env(
     project: Project = None,
     file: Annotated[Path | None, typer.Option("--file", "-f", help="A .env file with NAME=VALUE lines.")] = None,
     deploy: Deploy = True,
+    scope: Annotated[str, typer.Option(help="build, run or all (both); default: as it is, all for new ones.")] = "",
 ) -> None:
     """Sets variables; what is live gets them at once, as a new release without a build."""
     wanted = _of_file(file) if file else {}
@@ -51,7 +55,9 @@ def set_env(
         wanted[name] = value if equals else _ask(name)
     if not wanted:
         raise Failure("NOTHING_TO_SET", "no variable was named", "shipoff env set NAME=VALUE", Exit.USAGE)
-    _change(link.project(project), {"set": wanted, "deploy": deploy}, f"set {', '.join(sorted(wanted))}")
+    _change(
+        link.project(project), {"set": wanted, "deploy": deploy, "scope": scope}, f"set {', '.join(sorted(wanted))}"
+    )
 
 
 @reported

@@ -155,6 +155,19 @@ async def test_env_rests_sealed_and_bound_to_its_place(server: ProjectsServer, d
         await server.ListEnv(pb.ListEnvRequest(project_id=project.id), NO_CONTEXT)
 
 
+async def test_a_variable_goes_to_builds_or_to_what_runs_or_to_both(server: ProjectsServer) -> None:
+    project = await make(server, BOTH="1", LATER="1")
+    for name, scope in (("NPM_TOKEN", "build"), ("DATABASE_URL", "run"), ("LATER", "run")):
+        await server.SetEnv(pb.SetEnvRequest(project_id=project.id, set={name: "x"}, scope=scope), NO_CONTEXT)
+    await server.SetEnv(pb.SetEnvRequest(project_id=project.id, set={"LATER": "y"}), NO_CONTEXT)
+    made = await server.CreateDeployment(request(project), NO_CONTEXT)
+    spec = await server.GetDeploymentSpec(pb.GetDeploymentRequest(deployment_id=made.id), NO_CONTEXT)
+    assert dict(spec.build_env) == {"BOTH": "1", "NPM_TOKEN": "x"}
+    assert dict(spec.env) == {"BOTH": "1", "DATABASE_URL": "x", "LATER": "y"}, "without a scope it keeps its own"
+    with pytest.raises(ShipoffError, match="ENV_SCOPE_INVALID"):
+        await server.SetEnv(pb.SetEnvRequest(project_id=project.id, set={"A": "x"}, scope="boot"), NO_CONTEXT)
+
+
 async def test_a_project_with_bad_env_is_not_made(server: ProjectsServer) -> None:
     with pytest.raises(ShipoffError, match="listen on"):
         await make(server, PORT="80")

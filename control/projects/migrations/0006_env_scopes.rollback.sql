@@ -1,0 +1,1 @@
+alter table env_vars drop column scope;
