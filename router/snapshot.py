@@ -32,7 +32,8 @@ FORM: Final = 2
 _PAUSE_S: Final = 1.0
 _SHARE: Final = 10  # of the time, at most one part in so many is spent on writing: a minute between files of 6 s
 _LAST_S: Final = 5.0
-_ROUNDS: Final = 3  # over what has changed meanwhile, each shorter than the one before; then the rest in one step
+_ROUNDS: Final = 20  # at most, over what has changed meanwhile, each shorter than the one before
+_LAST_STEP: Final = 500  # changes; so few are written in one step, which makes the file the table at one version
 _READ_BYTES: Final = 262_144
 
 
@@ -118,8 +119,11 @@ class Snapshot:
             await self._put(table, out, table.part(number))
         await self._put(table, out, (_latest(table, release) for release in table.releases))
         for _ in range(_ROUNDS):
-            touched, table.touched = table.touched, set()
-            await self._put(table, out, (_latest(table, key) for key in touched or ()))
+            touched = table.touched or set()
+            if len(touched) <= _LAST_STEP:
+                break
+            table.touched = set()
+            await self._put(table, out, (_latest(table, key) for key in touched))
         await out.end([_latest(table, key) for key in table.touched or ()], table.version)
 
     async def _put(self, table: Table, out: _Checked, records: Iterable[dict[str, Any]]) -> None:

@@ -1,5 +1,8 @@
+cimport cython
+
 from router cimport clock
 from router.core cimport glue, timing
+from router.core.activity cimport Activity
 from router.core.request cimport Request
 from router.core.trust cimport Peer
 from router.core.waits cimport Waits
@@ -37,6 +40,7 @@ cdef class Answering(Receiver):
     cpdef finish(self)
     cpdef hold(self, int reason)
     cpdef go_on(self, int reason)
+    @cython.locals(edge=Edge, ended=double, activity=Activity)
     cpdef account(self, Request request)
     cpdef break_off(self)
     cdef bytes _timing(self, Request request)

@@ -307,8 +307,9 @@ class Answering(Receiver):
         """Counts and notes a request that has ended."""
         edge, ended = self.edge, clock.perf_counter()
         edge.metrics.answered(request, ended)
-        if request.activity is not None:
-            request.activity.end(request, ended)
+        activity = request.activity
+        if activity is not None:
+            activity.end(request, ended)
         if edge.access_log is not None:
             edge.access_log.add(request, self.peer.client_ip(request.head), ended)
 
