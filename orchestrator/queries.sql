@@ -139,7 +139,7 @@ where r.id = $1 and r.project_id = $2 and r.retired_at is null
 
 -- name: list_releases
 -- Those that have served, newest first; $3 is one of them, or what a deployment brought live, or '' for all.
-select r.id, r.deployment_id, r.project_id, r.environment, r.kind, r.created_at,
+select r.id, r.deployment_id, r.project_id, r.environment, r.kind, r.plan, r.created_at,
        bool_or(d.state = 'LIVE') as live, bool_or(d.state = 'INACTIVE' and coalesce(d.warm_until > now(), false)) as warm
 from releases r join deployments d on d.release_id = r.id and d.state in ('LIVE', 'INACTIVE')
 where r.project_id = $1 and r.retired_at is null and ($2 = '' or r.environment = $2)

@@ -108,6 +108,7 @@ def _release(row: Row) -> pb.Release:
         created_at_ms=int(row["created_at"].timestamp() * 1000),
         live=row["live"],
         warm=row["warm"],
+        plan=orjson.dumps(row["plan"]).decode(),
     )
 
 

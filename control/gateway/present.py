@@ -95,6 +95,7 @@ def release(message: orchestrator_pb2.Release) -> Json:
         "kind": message.kind,
         "live": message.live,
         "warm": message.warm,
+        "plan": orjson.loads(message.plan or b"{}"),
         "created_at": _time(message.created_at_ms),
     }
 

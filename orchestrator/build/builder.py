@@ -69,7 +69,7 @@ class Builder:
 
     async def _run(self, attempt: Attempt, spec: DeploymentSpec, plan: BuildPlan, tree: Path, epoch_s: int) -> None:
         key = await asyncio.to_thread(cache_key, tree, plan)
-        cache = self._caches.of(spec.project.id, attempt.environment, key) if key else None
+        cache = self._caches.of(spec.project.id, attempt.environment, key)
         # Tools that write times into what they make take this one (reproducible-builds.org), so that the same commit
         # gives the same files.
         env = {"SOURCE_DATE_EPOCH": str(epoch_s), **spec.build_env}

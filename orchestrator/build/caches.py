@@ -43,10 +43,11 @@ class Caches:
         Args:
             project_id: whose.
             environment: production, or a preview's.
-            key: of `cache_key`.
+            key: of `cache_key`; "" for a build that downloads nothing worth keeping.
         """
         scope = "production" if environment == "production" else "preview"
-        return ProjectCache(self._database, self._store, self._scratch, project_id, scope, f"{scope}-{key}")
+        full = f"{scope}-{key}" if key else ""
+        return ProjectCache(self._database, self._store, self._scratch, project_id, scope, full)
 
 
 class ProjectCache:
@@ -64,6 +65,8 @@ class ProjectCache:
         Raises:
             ShipoffError: the database or the store is away, or the object is lost.
         """
+        if not self.key:
+            return None
         row = await self._database.fetchrow(SQL["find_cache"], self._project, self.scope, self.key)
         if row is None:
             return None
@@ -82,7 +85,7 @@ class ProjectCache:
         Raises:
             ShipoffError: the database is away.
         """
-        return not await self._database.fetchval(SQL["has_cache"], self._project, self.key)
+        return bool(self.key) and not await self._database.fetchval(SQL["has_cache"], self._project, self.key)
 
     async def store(self, packed: PackedCache) -> None:
         """Uploads a cache under this key and lets older ones go.

@@ -133,7 +133,7 @@ class BuildJob:
         source_dir: the fetched tree, a directory that the driver may change and give to the project's uid.
         env: the project's variables for builds.
         steps: (name, shell command) to run instead of the plan's.
-        cache: where its downloads come from and go to, None for nowhere but this machine.
+        cache: where its downloads come from and go to, None for a cache on this machine that only such builds share.
     """
 
     build_id: str

@@ -54,6 +54,9 @@ def test_a_service_of_a_monorepo_has_a_worker_a_cron_job_and_a_release_command(
         assert line in pushed.output, pushed.output
     assert "Hello from worker-cron. Welcome!" in platform.get("worker-cron").text
 
+    _, found = platform.call("GET", "/v1/projects/worker-cron/releases")
+    assert [job["name"] for job in found["releases"][0]["plan"]["crons"]] == ["report"]
+
     repository.replace("services/notes/src/server.js", "Hello from worker-cron", "Changed worker-cron")
     repository.commit("second")
     assert repository.push().status == 0

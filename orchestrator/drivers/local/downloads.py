@@ -1,7 +1,8 @@
 """A project's /cache on this machine: kept from build to build, restored from the store when new here, stored there.
 
-Packing what a build downloaded takes seconds, and nobody waits for it: it happens after the build, beside whatever
-comes next. A build that writes into the same cache meanwhile spoils that attempt at most, and the next one tries again.
+Packing what a build downloaded takes seconds, and nobody waits for it: it happens a while after the build, when the
+release has started. A build that writes into the same cache meanwhile spoils that attempt at most, as does the driver's
+end, and the next build tries again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import logging
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +24,7 @@ from orchestrator.drivers.local.census import taken
 from orchestrator.drivers.local.ground import Ground
 from orchestrator.drivers.local.output import BuildOutput
 
+UNUSED_S: Final = 14 * 86_400.0
 MAX_BYTES: Final = 1 << 30  # of a cache that is stored, before compression
 log = logging.getLogger(__name__)
 
@@ -46,11 +49,13 @@ class Downloads:
         path.mkdir(parents=True, exist_ok=True)
         if uid is not None:
             os.chown(path, uid, uid)
+        os.utime(path)  # used now: `prune` goes by it
         return path
 
     async def keep(self, job: BuildJob, output: BuildOutput) -> None:
         """After a build that went well: bounds the cache, and stores it when nobody has one of its key."""
         path = self._path(job)
+        await asyncio.to_thread(self.prune, time.time() - UNUSED_S)
         size = (await asyncio.to_thread(taken, path)).bytes
         if size > self._ground.config.cache_bytes:
             await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
@@ -64,9 +69,15 @@ class Downloads:
             await output.say(f"cache: {size >> 20} MiB of downloads go to the store")
             self._keeping[path] = spawn(self._store(job.cache, path), f"cache of {job.build_id}")
 
+    def prune(self, before: float) -> None:
+        """Removes what no build has used since a time (unix seconds), remains of a crash among it."""
+        for path in self._ground.config.caches.iterdir():
+            if path.lstat().st_mtime < before and path not in self._keeping:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
     def _path(self, job: BuildJob) -> Path:
-        scope = "" if job.cache is None or job.cache.scope == "production" else f".{job.cache.scope}"
-        return self._ground.config.caches / f"{job.project_id}{scope}"
+        scope = "local" if job.cache is None else job.cache.scope
+        return self._ground.config.caches / f"{job.project_id}.{scope}"
 
     async def _restore(self, cache: BuildCache, path: Path, uid: int | None, output: BuildOutput) -> None:
         """A cache that can't be had or is not what was stored is as good as none."""
@@ -93,6 +104,7 @@ class Downloads:
     async def _store(self, cache: BuildCache, path: Path) -> None:
         packed = self._ground.config.caches / f"{ids.new('bld')}.part"
         try:
+            await asyncio.sleep(self._ground.config.cache_after_s)
             slug = await asyncio.to_thread(pack, path, packed, epoch_s=0, max_bytes=2 * MAX_BYTES, stamp=False)
             await cache.store(PackedCache(packed, slug.digest, cache.key))
         except (ShipoffError, OSError) as error:

@@ -19,6 +19,7 @@ class LocalConfig:
         upstream_proxy: URL of the proxy that this machine itself must use to get out, "" for none.
         egress_allow: networks (CIDR) that tenants may reach although they are private, e.g. a package mirror's.
         cache_bytes: a project's build cache is thrown away when it is larger.
+        cache_after_s: so long after a build its cache is packed for the store: the release's start goes first.
     """
 
     work_dir: Path
@@ -28,6 +29,7 @@ class LocalConfig:
     upstream_proxy: str = ""
     egress_allow: tuple[str, ...] = ()
     cache_bytes: int = 3 << 30
+    cache_after_s: float = 15.0
 
     @property
     def instances(self) -> Path:

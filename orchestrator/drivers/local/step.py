@@ -134,7 +134,7 @@ class Step:
             if self._holds_too_much():
                 self._stop_for("memory")
             elif self._has_eaten(before) or time.monotonic() - counted > COUNT_S:
-                if await asyncio.to_thread(self._over_disk):
+                if await asyncio.to_thread(self._over_disk, cache=True):
                     self._stop_for("disk")
                 before, counted = free(self._job.source_dir), time.monotonic()
         if not self._reason:
@@ -154,15 +154,18 @@ class Step:
             or now.entries < KEPT_FREE.entries
         )
 
-    def _over_disk(self) -> bool:
+    def _over_disk(self, *, cache: bool = False) -> bool:
+        """Whether the tree, or the cache that grows meanwhile, or the machine's whole disk is over its limit."""
         limits, left = self._job.limits, free(self._job.source_dir)
         if left.bytes < KEPT_FREE.bytes or left.entries < KEPT_FREE.entries:
             return True
         tree = taken(self._job.source_dir, enough=limits.entries + 1)
         if tree.bytes > limits.disk_bytes or tree.entries > limits.entries:
             return True
-        cache = taken(self._sandbox.cache, enough=limits.entries * 4) if self._sandbox.cache is not None else Taken()
-        return cache.bytes > self._ground.config.cache_bytes + limits.disk_bytes
+        if not cache or self._sandbox.cache is None:
+            return False
+        downloads = taken(self._sandbox.cache, enough=limits.entries * 4)
+        return downloads.bytes > self._ground.config.cache_bytes + limits.disk_bytes
 
     # --- its end ------------------------------------------------------------------------------------------------------
 

@@ -239,6 +239,7 @@ class Release(_message.Message):
     CREATED_AT_MS_FIELD_NUMBER: _builtins.int
     LIVE_FIELD_NUMBER: _builtins.int
     WARM_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     deployment_id: _builtins.str
     """that made it"""
@@ -250,6 +251,8 @@ class Release(_message.Message):
     live: _builtins.bool
     warm: _builtins.bool
     """its instances are up: going back to it is one flip"""
+    plan: _builtins.str
+    """JSON of orchestrator/build/plan.py: how it was built and is run"""
     def __init__(
         self,
         *,
@@ -261,10 +264,11 @@ class Release(_message.Message):
         created_at_ms: _builtins.int = ...,
         live: _builtins.bool = ...,
         warm: _builtins.bool = ...,
+        plan: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at_ms", b"created_at_ms", "deployment_id", b"deployment_id", "environment", b"environment", "id", b"id", "kind", b"kind", "live", b"live", "project_id", b"project_id", "warm", b"warm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at_ms", b"created_at_ms", "deployment_id", b"deployment_id", "environment", b"environment", "id", b"id", "kind", b"kind", "live", b"live", "plan", b"plan", "project_id", b"project_id", "warm", b"warm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -71,7 +72,7 @@ class Machines:
 
 @pytest.fixture
 async def machines(scratch: Path, caches: Caches) -> AsyncIterator[Machines]:
-    config = LocalConfig(scratch / "work", scratch / "run", owner_pid=os.getpid())
+    config = LocalConfig(scratch / "work", scratch / "run", owner_pid=os.getpid(), cache_after_s=0)
     driver = LocalDriver(config)
     await driver.open()
     yield Machines(Workshop(driver, config, scratch), caches)
@@ -105,6 +106,32 @@ async def test_a_preview_reads_productions_cache_and_never_writes_it(machines: M
     assert "fetched" not in await machines.build("k1", environment="preview/evil")
     assert "fetched" not in await machines.build("k1")
     assert "fetched" in await machines.build("k2", environment="preview/other")
+
+
+async def test_a_preview_that_installs_nothing_does_not_get_at_productions_directory_either(
+    machines: Machines,
+) -> None:
+    await machines.build("k1")
+    workshop, caches = machines.workshop, machines.caches
+    plan = BuildPlan("custom", "dynamic", build="echo evil > $XDG_CACHE_HOME/got")
+    for cache in (caches.of(machines.project, "preview/evil", ""), None):
+        job = BuildJob(ids.new("bld"), machines.project, plan, workshop.tree({}), cache=cache)
+        assert (await workshop.build(job)).ok
+    cache = caches.of(machines.project, "production", "k1")
+    workshop.lines.clear()
+    assert (await workshop.build(BuildJob(ids.new("bld"), machines.project, PLAN, workshop.tree({}), cache=cache))).ok
+    assert workshop.said() == ["fetched"]
+
+
+async def test_directories_that_no_build_used_for_long_are_removed(machines: Machines) -> None:
+    await machines.build("k1")
+    folder, downloads = machines.workshop.config.caches, machines.workshop.driver._builds.downloads
+    (folder / "left.part").write_bytes(b"x")
+    kept = sorted(folder.iterdir())
+    downloads.prune(0)
+    assert sorted(folder.iterdir()) == kept
+    downloads.prune(time.time() + 60)
+    assert list(folder.iterdir()) == []
 
 
 async def test_a_damaged_cache_is_told_dropped_and_made_anew(machines: Machines, object_store: ObjectStore) -> None:
