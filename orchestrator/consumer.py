@@ -16,12 +16,13 @@ from kernel.database import Database, load_queries
 from kernel.database.pool import Transaction
 from kernel.deployments import Stage, State
 from kernel.errors import define
-from kernel.events import DeploymentCanceled, DeploymentRequested, Envelope
+from kernel.events import DeploymentCanceled, DeploymentRequested, Envelope, EnvironmentDeleted, Event, ProjectDeleted
 from kernel.streams import first_time
 from orchestrator.environments import tell
 from orchestrator.moves import Note, move
 from orchestrator.release.canary import withdraw
 from orchestrator.routes import RouteTable
+from orchestrator.teardown import Teardown
 
 DEPLOYMENT_QUEUE_FULL = define(
     "DEPLOYMENT_QUEUE_FULL",
@@ -44,17 +45,29 @@ class Intake:
 
     def __init__(self, database: Database, table: RouteTable, queue_limit: int) -> None:
         self._database, self._table, self._queue_limit = database, table, queue_limit
+        self._teardown = Teardown(table)
 
     async def handle(self, envelope: Envelope) -> None:
         """Applies one event, once; orchestrators are told again when it comes again."""
         event = envelope.data
-        if not isinstance(event, DeploymentRequested | DeploymentCanceled):
-            log.info("event %s of type %s has no effect here yet", envelope.id, event.TYPE)
-            return
         async with self._database.transaction() as tx:
             if await first_time(tx, envelope.id):
-                await (self._add(tx, event) if isinstance(event, DeploymentRequested) else self._cancel(tx, event))
-            await tell(tx, event.project_id, event.environment)
+                await self._apply(tx, event)
+            if isinstance(event, DeploymentRequested | DeploymentCanceled | EnvironmentDeleted):
+                await tell(tx, event.project_id, event.environment)
+
+    async def _apply(self, tx: Transaction, event: Event) -> None:
+        match event:
+            case DeploymentRequested():
+                await self._add(tx, event)
+            case DeploymentCanceled():
+                await self._cancel(tx, event)
+            case EnvironmentDeleted():
+                await self._teardown.environment(tx, event.project_id, event.environment)
+            case ProjectDeleted():
+                await self._teardown.project(tx, event.project_id)
+            case _:
+                log.warning("an event of type %s has no effect here", event.TYPE)
 
     async def _add(self, tx: Transaction, event: DeploymentRequested) -> None:
         await tx.execute(SQL["lock_owner"], event.owner)

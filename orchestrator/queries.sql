@@ -148,12 +148,15 @@ group by r.id
 order by r.id desc limit 100
 
 -- name: release_before
--- The release that served in an environment before that which serves now.
+-- The release that served in an environment before that which serves now, be it not confirmed by all routers yet.
 select d.release_id from deployments d join releases r on r.id = d.release_id
-where d.project_id = $1 and d.environment = $2 and d.state = 'INACTIVE' and r.retired_at is null
-  and not exists (select from deployments l where l.state = 'LIVE' and l.release_id = d.release_id
-                  and l.project_id = $1 and l.environment = $2)
-order by d.updated_at desc limit 1
+where d.project_id = $1 and d.environment = $2 and d.state in ('LIVE', 'INACTIVE') and r.retired_at is null
+  and d.release_id <> (
+    select n.release_id from deployments n
+    where n.project_id = $1 and n.environment = $2 and (n.state = 'LIVE' or (n.state = 'PROVISIONING' and n.flipped))
+    order by n.state = 'LIVE' limit 1
+  )
+order by d.state = 'LIVE' desc, d.updated_at desc limit 1
 
 -- name: live_release
 select release_id from deployments where project_id = $1 and environment = $2 and state = 'LIVE'
@@ -312,3 +315,31 @@ select r.id, r.project_id, r.environment, s.process, s.least, s.most, s.desired,
 from deployments d join releases r on r.id = d.release_id
 left join scales s on s.project_id = d.project_id and s.environment = d.environment and s.process = 'web'
 where d.state = 'LIVE' and r.kind = 'dynamic'
+
+-- name: environments_of
+select distinct environment from deployments where project_id = $1
+
+-- name: deployments_at_work
+select id, state, flipped from deployments
+where project_id = $1 and environment = $2 and state in ('QUEUED', 'BUILDING', 'PROVISIONING', 'LIVE')
+order by arrival for update
+
+-- name: cool_environment
+update deployments set warm_until = null, canary_state = canary_state - 'weight'
+where project_id = $1 and environment = $2 and (warm_until is not null or canary_state ? 'weight')
+
+-- name: routes_of_environment
+select host, path from routes where project_id = $1 and record ->> 'environment' = $2
+
+-- name: endpoints_of_environment
+select e.release_id from endpoints e join releases r on r.id = e.release_id
+where r.project_id = $1 and r.environment = $2
+
+-- name: retire_environment
+update releases set retired_at = now() where project_id = $1 and environment = $2 and retired_at is null
+
+-- name: bound_preview
+-- A preview has one instance, and none when nobody asks; a hand may change that.
+insert into scales (project_id, environment, process, least, most, desired, changed_by)
+values ($1, $2, 'web', 0, 1, 1, 'preview')
+on conflict (project_id, environment, process) do nothing

@@ -1,7 +1,7 @@
 """Pushes a changed static site over and over and watches the router for the new content.
 
-`python -m bench.push_to_live [--quick] [--json FILE]`. Starts a platform of its own. The baseline is the same push to a
-branch that is not deployed: what git and the gateway cost by themselves.
+`python -m bench.push_to_live [--quick] [--json FILE]`. Starts a platform of its own. The baseline is the same push of a
+tag, which is not deployed: what git and the gateway cost by themselves.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def measure(count: int) -> list[Figure]:
         samples, plain = [], []
         for number in range(2, 2 + count):
             samples.append(sample(platform, site, number))
-            plain.append(site.timed_push(f"main:refs/heads/side-{number}"))
+            plain.append(site.timed_push(f"main:refs/tags/side-{number}"))
     baseline = sorted(plain)[len(plain) // 2]
     figures = [
         Figure.of("pack arrived to new content served", [s.live_s for s in samples], "s", at_most=GOAL_S),

@@ -77,6 +77,16 @@ def deployment(message: projects_pb2.Deployment) -> Json:
     }
 
 
+def preview(message: projects_pb2.Preview) -> Json:
+    """A preview environment."""
+    return {
+        "environment": message.environment,
+        "created_at": _time(message.created_at_ms),
+        "deployed_at": _time(message.deployed_at_ms),
+        "expires_at": _time(message.expires_at_ms),
+    }
+
+
 def report(message: orchestrator_pb2.Report) -> Json:
     """What was measured of a deployment: while it took over, and as a canary."""
     measured, plan = orjson.loads(message.measured), orjson.loads(message.canary)

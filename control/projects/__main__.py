@@ -8,6 +8,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from control.projects.deployments.lifecycle import Lifecycle
+from control.projects.previews.expiry import Expiry
+from control.projects.previews.service import PreviewLimits, Previews
 from control.projects.server import ProjectsServer
 from control.projects.settings import ProjectsSettings
 from kernel.database import Database
@@ -24,6 +26,7 @@ async def main(stop: asyncio.Event) -> None:
     """Opens database and bus, serves, and closes in the reverse order."""
     settings = ProjectsSettings.from_process("projects")
     sealer = Sealer(settings.env_key)
+    limits = PreviewLimits(settings.preview_count, settings.preview_days)
     database = await Database.connect(settings.database_url, max_size=settings.database_connections)
     redis = connect(settings.redis_url)
     relay = OutboxRelay(database, redis)
@@ -31,15 +34,18 @@ async def main(stop: asyncio.Event) -> None:
     host, _, port = settings.admin.rpartition(":")
     door = AdminDoor(host, int(port), lambda: _missing(database, redis))
     server = RpcServer(settings.listen, settings.service_token)
-    server.add(add_ProjectsServicer_to_server, ProjectsServer(database, sealer))
+    server.add(add_ProjectsServicer_to_server, ProjectsServer(database, sealer, limits))
+    expiry = Expiry(Previews(database))
     try:
         relay.start()
+        expiry.start()
         consumer.start()
         await server.start()
         await door.start()
         await stop.wait()
     finally:
         await server.stop()
+        await expiry.stop()
         await consumer.stop()
         await relay.stop()
         await door.stop()

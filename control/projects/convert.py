@@ -8,6 +8,7 @@ from control.projects.catalog.rules import BuildSettings
 from control.projects.catalog.service import Project
 from control.projects.deployments.service import Deployment, Request
 from control.projects.env.service import EnvVar
+from control.projects.previews.service import Preview
 from proto.projects.v1 import projects_pb2 as pb
 
 
@@ -65,6 +66,21 @@ def deployment_to(deployment: Deployment) -> pb.Deployment:
         timings_ms=deployment.timings_ms,
         release_id=deployment.release_id,
         kind=deployment.kind,
+    )
+
+
+def previews_to(previews: list[Preview]) -> pb.ListPreviewsResponse:
+    """Previews as a message."""
+    return pb.ListPreviewsResponse(
+        previews=[
+            pb.Preview(
+                environment=one.environment,
+                created_at_ms=_ms(one.created_at),
+                deployed_at_ms=_ms(one.deployed_at),
+                expires_at_ms=_ms(one.expires_at),
+            )
+            for one in previews
+        ]
     )
 
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 from typing import Any
 
 from control.projects import convert
-from control.projects.catalog.service import Catalog, add
+from control.projects.catalog.service import Catalog, add, delete
 from control.projects.deployments.service import PRODUCTION, Deployments, Request, live_in
 from control.projects.deployments.service import add as add_deployment
 from control.projects.env.service import Env
+from control.projects.previews.service import PreviewLimits, Previews
 from kernel import ids
 from kernel.database import Database
 from kernel.sealing import Sealer
@@ -20,9 +21,10 @@ from proto.projects.v1.projects_pb2_grpc import ProjectsServicer
 class ProjectsServer(ProjectsServicer):
     """Answers the calls of projects.proto."""
 
-    def __init__(self, database: Database, sealer: Sealer) -> None:
-        self._database = database
-        self._catalog, self._deployments = Catalog(database), Deployments(database)
+    def __init__(self, database: Database, sealer: Sealer, limits: PreviewLimits) -> None:
+        self._database, self._limits = database, limits
+        self._catalog, self._deployments = Catalog(database), Deployments(database, limits)
+        self._previews = Previews(database)
         self._env = Env(database, sealer)
 
     async def CreateProject(self, request: pb.CreateProjectRequest, context: Any) -> pb.Project:
@@ -42,6 +44,21 @@ class ProjectsServer(ProjectsServicer):
         found = await self._catalog.of(request.account_id)
         return pb.ListProjectsResponse(projects=[convert.project_to(project) for project in found])
 
+    async def DeleteProject(self, request: pb.DeleteProjectRequest, context: Any) -> pb.DeleteProjectResponse:
+        """All of it, or, when it is gone already, nothing."""
+        async with self._database.transaction() as tx:
+            await delete(tx, request.project_id)
+        return pb.DeleteProjectResponse()
+
+    async def ListPreviews(self, request: pb.ListPreviewsRequest, context: Any) -> pb.ListPreviewsResponse:
+        """By name."""
+        return convert.previews_to(await self._previews.of(request.project_id))
+
+    async def DeletePreview(self, request: pb.DeletePreviewRequest, context: Any) -> pb.DeletePreviewResponse:
+        """The orchestrator takes down what it runs."""
+        await self._previews.end(request.project_id, request.environment)
+        return pb.DeletePreviewResponse()
+
     async def SetEnv(self, request: pb.SetEnvRequest, context: Any) -> pb.ListEnvResponse:
         """All changes or none, and with them, when asked for, the deployment that brings them live."""
         deployment_id = ""
@@ -52,7 +69,7 @@ class ProjectsServer(ProjectsServicer):
                 wanted = Request(
                     deployment_id, request.project_id, PRODUCTION, actor_id=request.actor_id, kind="config"
                 )
-                await add_deployment(tx, wanted)
+                await add_deployment(tx, wanted, self._limits)
         return convert.env_to(changed, deployment_id)
 
     async def ListEnv(self, request: pb.ListEnvRequest, context: Any) -> pb.ListEnvResponse:

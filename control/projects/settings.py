@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import platform
 
+from pydantic import Field
+
 from kernel.settings import Settings
 
 
@@ -18,6 +20,8 @@ class ProjectsSettings(Settings):
         redis_url: `redis://…` or `unix:///path?password=…`.
         env_key: encrypts env vars; 32 bytes in base64.
         service_token: what callers show.
+        preview_count: previews that a project may have at a time; each may hold an instance.
+        preview_days: a preview goes so many days after its last deployment; a branch that rests longer is forgotten.
         consumer: this member's name in the group `projects`; stable across restarts, so that it takes up what it held.
     """
 
@@ -28,4 +32,6 @@ class ProjectsSettings(Settings):
     redis_url: str
     env_key: str
     service_token: str
+    preview_count: int = Field(default=10, ge=0)
+    preview_days: int = Field(default=7, ge=0)
     consumer: str = platform.node() or "projects"

@@ -1,4 +1,5 @@
 -- name: releases_with_crons
+-- Of production: a preview that did production's work beside it would do it twice.
 select r.*, d.created_at as wanted_at,
     (
         select coalesce(jsonb_object_agg(c.name, c.last), '{}') from (
@@ -7,7 +8,7 @@ select r.*, d.created_at as wanted_at,
         ) c
     ) as last_runs
 from deployments d join releases r on r.id = d.release_id
-where d.state = 'LIVE' and r.kind = 'dynamic' and jsonb_array_length(r.plan -> 'crons') > 0
+where d.state = 'LIVE' and d.environment = 'production' and r.kind = 'dynamic' and jsonb_array_length(r.plan -> 'crons') > 0
 
 -- name: lock_job
 select pg_advisory_xact_lock(hashtextextended($1 || '/' || $2 || '/' || $3, 5))

@@ -14,6 +14,7 @@ from orchestrator.attempt import Attempt, OvertakenError
 from orchestrator.failpoints import Write
 from orchestrator.moves import Note, move
 from orchestrator.patience import Patience
+from orchestrator.release.hosts import PREVIEW, label_of
 from orchestrator.release.release import Release, save
 from proto.projects.v1.projects_pb2 import DeploymentSpec, GetDeploymentRequest
 from proto.projects.v1.projects_pb2_grpc import ProjectsStub
@@ -52,7 +53,7 @@ class Releasing:
         return await self._patiently(lambda: self._provision(attempt, release, project_name, new=False))
 
     async def _provision(self, attempt: Attempt, release: Release, project_name: str, *, new: bool) -> Row:
-        url = self._apps_url.format(project=project_name)
+        url = self._apps_url.format(project=label_of(project_name, attempt.environment))
         async with attempt.writing(Write.RELEASE) as tx:
             await tx.execute(SQL["set_host"], attempt.id, urlsplit(url).hostname or "")
             attempt.leave()
@@ -62,4 +63,6 @@ class Releasing:
                 raise OvertakenError  # by somebody else, or by ourselves in a commit whose answer was lost
             if new:
                 await save(tx, release, self._sealer)
+            if attempt.environment.startswith(PREVIEW):
+                await tx.execute(SQL["bound_preview"], attempt.project_id, attempt.environment)
         return row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from stack.cli.client import canary, commands, deploy, env, processes, releases, shell
+from stack.cli.client import canary, commands, deploy, env, previews, processes, releases, shell
 
 
 def register(app: typer.Typer) -> None:
@@ -12,6 +12,7 @@ def register(app: typer.Typer) -> None:
     app.command("login")(commands.login)
     projects = typer.Typer(no_args_is_help=True, help="Your projects.")
     projects.command("create")(commands.create_project)
+    projects.command("delete")(commands.delete_project)
     projects.command("list")(commands.list_projects)
     app.add_typer(projects, name="projects")
     app.command("link")(commands.link_folder)
@@ -29,6 +30,10 @@ def register(app: typer.Typer) -> None:
     for command in (canary.start, canary.promote, canary.abort, canary.status):
         trial.command(command.__name__)(command)
     app.add_typer(trial, name="canary")
+    beside = typer.Typer(no_args_is_help=True, help="Environments beside production, one per branch.")
+    beside.command("list")(previews.list_previews)
+    beside.command("delete")(previews.delete_preview)
+    app.add_typer(beside, name="previews")
     app.command("logs")(commands.logs)
     app.command("open")(commands.open_project)
     variables = typer.Typer(no_args_is_help=True, help="A project's env vars.")

@@ -1,4 +1,6 @@
-"""B1: what becomes of a push. The production branch, and refs/deploy/production, become deployments; the push waits.
+"""B1: what becomes of a push. A branch, or refs/deploy/<environment>, becomes a deployment, and the push waits for it.
+
+The production branch is deployed to production, every other one to a preview of its own, which goes with the branch.
 
 A branch always names what it last brought live: it moves when its deployment is LIVE and stays where it is when that
 fails, so pushing the same commit again builds again. The commit itself is kept under refs/deployments (or refs/uploads
@@ -31,6 +33,8 @@ from proto.projects.v1 import projects_pb2
 log = logging.getLogger(__name__)
 
 PRODUCTION: Final = "production"
+PREVIEW: Final = "preview/"
+HEADS: Final = "refs/heads/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +84,36 @@ class Deployer:
 
     async def run(self, push: Push, commands: list[Command], speaker: Speaker) -> None:
         """Answers every command; those that wait for a deployment come last."""
-        branch = f"refs/heads/{push.grant.project.production_branch}"
-        deploys = [command for command in commands if command.ref in (branch, f"{DEPLOY}/{PRODUCTION}")]
+        production = push.grant.project.production_branch
         for command in commands:
-            if command not in deploys:
-                await _pass(command, branch, speaker)
-        for command in deploys:
-            verdict = await self._verdict(push, command, speaker)
-            await speaker.report(f"ng {command.ref} {verdict}" if verdict else f"ok {command.ref}")
+            environment = environment_of(command.ref, production)
+            if environment is None:
+                await speaker.report(f"ng {command.ref} there is no such environment; push {DEPLOY}/{PRODUCTION}")
+            elif command.deletes and environment != PRODUCTION:
+                await self._end_preview(push, command, environment, speaker)
+            else:
+                verdict = await self._verdict(push, command, environment, speaker)
+                await speaker.report(f"ng {command.ref} {verdict}" if verdict else f"ok {command.ref}")
 
-    async def _verdict(self, push: Push, command: Command, speaker: Speaker) -> str:
+    async def _end_preview(self, push: Push, command: Command, environment: str, speaker: Speaker) -> None:
+        """A branch that goes takes its preview with it; git removes the ref."""
+        wanted = projects_pb2.DeletePreviewRequest(project_id=push.grant.project.id, environment=environment)
+        try:
+            await self._clients.projects.DeletePreview(wanted)
+            await speaker.say(f"{environment} is taken down")
+        except ShipoffError as error:
+            if error.code != "PREVIEW_NOT_FOUND":  # there was none
+                log.warning("%s stays until it expires: %s", environment, error)
+        await speaker.report(f"ok {command.ref}")
+        await speaker.report("option fall-through")
+
+    async def _verdict(self, push: Push, command: Command, environment: str, speaker: Speaker) -> str:
         """Why the ref is refused, or "" when its deployment is live."""
         if command.deletes:
             return "the production branch cannot be deleted"
         try:
             async with asyncio.timeout(self._wait_s):
-                deployment = await self._request(push, command)
+                deployment = await self._request(push, command, environment)
                 step = await self._narrator.narrate(push.grant.project, deployment, speaker.say)
                 return await self._conclude(push, command, deployment, step)
         except TimeoutError:
@@ -108,7 +126,7 @@ class Deployer:
                 await speaker.say(line)
             return f"deployment failed: {error.code}"
 
-    async def _request(self, push: Push, command: Command) -> projects_pb2.Deployment:
+    async def _request(self, push: Push, command: Command, environment: str) -> projects_pb2.Deployment:
         """Keeps the commit, then asks for its deployment."""
         uploaded = command.ref.startswith(DEPLOY)
         deployment_id = ids.new("dep")
@@ -121,7 +139,7 @@ class Deployer:
         request = projects_pb2.CreateDeploymentRequest(
             deployment_id=deployment_id,
             project_id=push.grant.project.id,
-            environment=PRODUCTION,
+            environment=environment,
             commit=command.new,
             ref=ref,
             message=subject[:1000],
@@ -137,13 +155,14 @@ class Deployer:
         return ""
 
 
-async def _pass(command: Command, branch: str, speaker: Speaker) -> None:
-    """Refs that no deployment depends on: git handles them."""
-    if command.ref.startswith(f"{DEPLOY}/"):
-        await speaker.report(f"ng {command.ref} there is no such environment; push {DEPLOY}/{PRODUCTION}")
-        return
-    if not command.deletes:
-        name = command.ref.removeprefix("refs/heads/")
-        await speaker.say(f"{name}: stored, not deployed (only {branch.removeprefix('refs/heads/')} is)")
-    await speaker.report(f"ok {command.ref}")
-    await speaker.report("option fall-through")
+def environment_of(ref: str, production_branch: str) -> str | None:
+    """Where a push of a ref is deployed; None for a ref that names no environment.
+
+    Tags and other refs never come here: git's own receive-pack handles them.
+    """
+    if ref.startswith(HEADS):
+        branch = ref.removeprefix(HEADS)
+        return PRODUCTION if branch == production_branch else f"{PREVIEW}{branch}"
+    environment = ref.removeprefix(f"{DEPLOY}/")
+    named = environment == PRODUCTION or (environment.startswith(PREVIEW) and environment != PREVIEW)
+    return environment if named else None

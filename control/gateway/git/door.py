@@ -55,6 +55,10 @@ class GitDoor:
             "git-receive-pack": asyncio.Semaphore(settings.pushes),
         }
 
+    async def forget(self, project_id: str) -> None:
+        """Removes a project's repository, if it has one."""
+        await self._repos.remove(project_id)
+
     async def advertise(self, request: web.Request) -> web.StreamResponse:
         """GET info/refs: what there is, after the branch was brought in line with what is live."""
         service = _service(request.query.get("service", ""))

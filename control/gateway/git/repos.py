@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 import shutil
 from pathlib import Path
@@ -52,3 +53,11 @@ class Repos:
         finally:
             await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)
         return path
+
+    async def remove(self, project_id: str) -> None:
+        """Deletes a project's repository; moved aside first, so that nobody ever meets half of one."""
+        path = self.path(project_id)
+        draft = self._folder / f".{project_id}.{secrets.token_hex(4)}"
+        with contextlib.suppress(FileNotFoundError):
+            path.rename(draft)
+        await asyncio.to_thread(shutil.rmtree, draft, ignore_errors=True)

@@ -34,3 +34,11 @@ async def index(call: Call) -> web.Response:
 async def show(call: Call) -> web.Response:
     """GET /v1/projects/{project}."""
     return body.answer(present.project(await call.project(), call.parts.settings))
+
+
+async def delete(call: Call) -> web.Response:
+    """DELETE /v1/projects/{project}: all that it runs, serves and keeps, its repository included."""
+    project = await call.project()
+    await call.parts.clients.projects.DeleteProject(projects_pb2.DeleteProjectRequest(project_id=project.id))
+    await call.parts.git.forget(project.id)
+    return web.Response(status=204)

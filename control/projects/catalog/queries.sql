@@ -20,3 +20,6 @@ update projects set live_deployment_id = $2 where id = $1;
 
 -- name: clear_live
 update projects set live_deployment_id = null where id = $1 and live_deployment_id = $2;
+
+-- name: delete
+delete from projects where id = $1;

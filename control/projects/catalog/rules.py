@@ -14,7 +14,7 @@ PROJECT_NAME_INVALID = define(
     "PROJECT_NAME_INVALID",
     source="client",
     status=422,
-    hint="use 1 to 40 lower-case letters, digits and hyphens, no hyphen first or last: it becomes a host name",
+    hint="use 1 to 40 lower-case letters, digits and single hyphens, none first or last: it becomes a host name",
 )
 PROJECT_NAME_RESERVED = define(
     "PROJECT_NAME_RESERVED", source="client", status=422, hint="the platform uses this host name itself; choose another"
@@ -30,7 +30,7 @@ BUILD_SETTINGS_INVALID = define(
 _RESERVED_WORDS: Final = (
     "admin api app apps assets auth autoconfig autodiscover cdn console dashboard dns ftp gateway git "
     "health help imap internal localhost login logs mail metrics mx ns ns1 ns2 pop registry root router "
-    "shipoff smtp static status support system webhook webhooks webmail wildcard wpad www"
+    "shipoff smtp static status support system webhook webhooks webmail wildcard wpad www xn"
 )
 RESERVED: Final = frozenset(_RESERVED_WORDS.split())
 
@@ -66,7 +66,7 @@ def check_name(name: str) -> None:
     Raises:
         ShipoffError: PROJECT_NAME_INVALID or PROJECT_NAME_RESERVED.
     """
-    if not _NAME.fullmatch(name) or name[2:4] == "--":  # RFC 5891, 4.2.3.1: reserved for encoded names
+    if not _NAME.fullmatch(name) or "--" in name:  # it parts a project from its preview's branch
         raise PROJECT_NAME_INVALID(f"{name[:80]!r} cannot name a project")
     if name in RESERVED:
         raise PROJECT_NAME_RESERVED(f"{name!r} is reserved")

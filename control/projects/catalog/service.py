@@ -11,6 +11,9 @@ from kernel import ids
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
 from kernel.errors import define
+from kernel.events import Envelope, ProjectDeleted
+from kernel.streams import publish
+from kernel.telemetry import traceparent
 
 PROJECT_NOT_FOUND = define(
     "PROJECT_NOT_FOUND", source="client", status=404, hint="see your projects: shipoff projects list"
@@ -98,6 +101,16 @@ async def lock(tx: Transaction, project_id: str) -> str:
     if owner is None:
         raise PROJECT_NOT_FOUND(f"there is no project {project_id[:80]!r}")
     return owner
+
+
+async def delete(tx: Transaction, project_id: str) -> None:
+    """Deletes a project with all that is known of it, and tells the orchestrator; it is no error when it is gone.
+
+    Its name is free again at once: hosts belong to whoever's route is put last, and the old one's goes first.
+    """
+    if await tx.execute(SQL["delete"], project_id) == "DELETE 1":
+        event = ProjectDeleted(project_id)
+        await publish(tx, Envelope(data=event, key=project_id, trace=traceparent.get()))
 
 
 async def set_live(tx: Transaction, project_id: str, deployment_id: str) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from control.projects.catalog.service import lock
 from control.projects.deployments.rules import canary_of, check_request, check_source, first_line, kind_of
+from control.projects.previews.service import PreviewLimits, touch
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
 from kernel.deployments import Kind, State
@@ -85,8 +86,8 @@ class Deployment:
 class Deployments:
     """Makes and finds deployments; what moves them is lifecycle.py."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, previews: PreviewLimits) -> None:
+        self._database, self._previews = database, previews
 
     async def create(self, request: Request) -> Deployment:
         """Writes the row and `deployment.requested` in one transaction.
@@ -97,7 +98,7 @@ class Deployments:
             ShipoffError: as `add`.
         """
         async with self._database.transaction() as tx:
-            return await add(tx, request)
+            return await add(tx, request, self._previews)
 
     async def get(self, deployment_id: str, project_id: str = "") -> Deployment:
         """One deployment; with a project, only if it is that project's.
@@ -122,18 +123,20 @@ class Deployments:
         return [Deployment(**row) for row in await self._database.fetch(SQL["list"], project_id, before, count)]
 
 
-async def add(tx: Transaction, request: Request) -> Deployment:
+async def add(tx: Transaction, request: Request, previews: PreviewLimits) -> Deployment:
     """Writes a deployment and its event in a transaction of the caller's.
 
     Raises:
-        ShipoffError: DEPLOYMENT_INVALID, PROJECT_NOT_FOUND, RELEASE_UNKNOWN, NOTHING_DEPLOYED, or DEPLOYMENT_ID_TAKEN
-            for another commit or project.
+        ShipoffError: DEPLOYMENT_INVALID, PROJECT_NOT_FOUND, RELEASE_UNKNOWN, NOTHING_DEPLOYED, PREVIEW_LIMIT, or
+            DEPLOYMENT_ID_TAKEN for another commit or project.
     """
     environment = request.environment or PRODUCTION
     kind = kind_of(request.kind)
     check_request(request.deployment_id, environment)
     owner = await lock(tx, request.project_id)  # events of one project leave in the order of their commits
     source = await _source(tx, request, kind, environment)
+    if environment != PRODUCTION:
+        await touch(tx, request.project_id, environment, previews)
     row = await tx.fetchrow(
         SQL["insert"],
         request.deployment_id,

@@ -49,6 +49,21 @@ class ProjectsStub:
                 request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListProjectsRequest.SerializeToString,
                 response_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListProjectsResponse.FromString,
                 _registered_method=True)
+        self.DeleteProject = channel.unary_unary(
+                '/shipoff.projects.v1.Projects/DeleteProject',
+                request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.DeleteProjectRequest.SerializeToString,
+                response_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.DeleteProjectResponse.FromString,
+                _registered_method=True)
+        self.ListPreviews = channel.unary_unary(
+                '/shipoff.projects.v1.Projects/ListPreviews',
+                request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListPreviewsRequest.SerializeToString,
+                response_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListPreviewsResponse.FromString,
+                _registered_method=True)
+        self.DeletePreview = channel.unary_unary(
+                '/shipoff.projects.v1.Projects/DeletePreview',
+                request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.DeletePreviewRequest.SerializeToString,
+                response_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.DeletePreviewResponse.FromString,
+                _registered_method=True)
         self.SetEnv = channel.unary_unary(
                 '/shipoff.projects.v1.Projects/SetEnv',
                 request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.SetEnvRequest.SerializeToString,
@@ -98,6 +113,26 @@ class ProjectsServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListProjects(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteProject(self, request, context):
+        """Ends all that the project runs and serves; its history goes with it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPreviews(self, request, context):
+        """Environments beside production; a deployment to "preview/..." makes one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeletePreview(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -158,6 +193,21 @@ def add_ProjectsServicer_to_server(servicer, server):
                     servicer.ListProjects,
                     request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListProjectsRequest.FromString,
                     response_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListProjectsResponse.SerializeToString,
+            ),
+            'DeleteProject': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteProject,
+                    request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.DeleteProjectRequest.FromString,
+                    response_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.DeleteProjectResponse.SerializeToString,
+            ),
+            'ListPreviews': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPreviews,
+                    request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListPreviewsRequest.FromString,
+                    response_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListPreviewsResponse.SerializeToString,
+            ),
+            'DeletePreview': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeletePreview,
+                    request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.DeletePreviewRequest.FromString,
+                    response_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.DeletePreviewResponse.SerializeToString,
             ),
             'SetEnv': grpc.unary_unary_rpc_method_handler(
                     servicer.SetEnv,
@@ -271,6 +321,87 @@ class Projects:
             '/shipoff.projects.v1.Projects/ListProjects',
             proto_dot_projects_dot_v1_dot_projects__pb2.ListProjectsRequest.SerializeToString,
             proto_dot_projects_dot_v1_dot_projects__pb2.ListProjectsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteProject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shipoff.projects.v1.Projects/DeleteProject',
+            proto_dot_projects_dot_v1_dot_projects__pb2.DeleteProjectRequest.SerializeToString,
+            proto_dot_projects_dot_v1_dot_projects__pb2.DeleteProjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPreviews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shipoff.projects.v1.Projects/ListPreviews',
+            proto_dot_projects_dot_v1_dot_projects__pb2.ListPreviewsRequest.SerializeToString,
+            proto_dot_projects_dot_v1_dot_projects__pb2.ListPreviewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeletePreview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shipoff.projects.v1.Projects/DeletePreview',
+            proto_dot_projects_dot_v1_dot_projects__pb2.DeletePreviewRequest.SerializeToString,
+            proto_dot_projects_dot_v1_dot_projects__pb2.DeletePreviewResponse.FromString,
             options,
             channel_credentials,
             insecure,

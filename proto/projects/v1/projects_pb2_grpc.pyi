@@ -18,6 +18,11 @@ class ProjectsStub:
     GetProject: _aio.UnaryUnaryMultiCallable[_projects_pb2.GetProjectRequest, _projects_pb2.Project]
     """By id or by name; NOT_FOUND with code PROJECT_NOT_FOUND."""
     ListProjects: _aio.UnaryUnaryMultiCallable[_projects_pb2.ListProjectsRequest, _projects_pb2.ListProjectsResponse]
+    DeleteProject: _aio.UnaryUnaryMultiCallable[_projects_pb2.DeleteProjectRequest, _projects_pb2.DeleteProjectResponse]
+    """Ends all that the project runs and serves; its history goes with it."""
+    ListPreviews: _aio.UnaryUnaryMultiCallable[_projects_pb2.ListPreviewsRequest, _projects_pb2.ListPreviewsResponse]
+    """Environments beside production; a deployment to "preview/..." makes one."""
+    DeletePreview: _aio.UnaryUnaryMultiCallable[_projects_pb2.DeletePreviewRequest, _projects_pb2.DeletePreviewResponse]
     SetEnv: _aio.UnaryUnaryMultiCallable[_projects_pb2.SetEnvRequest, _projects_pb2.ListEnvResponse]
     ListEnv: _aio.UnaryUnaryMultiCallable[_projects_pb2.ListEnvRequest, _projects_pb2.ListEnvResponse]
     CreateDeployment: _aio.UnaryUnaryMultiCallable[_projects_pb2.CreateDeploymentRequest, _projects_pb2.Deployment]
@@ -49,6 +54,29 @@ class ProjectsServicer(metaclass=_abc_1.ABCMeta):
         request: _projects_pb2.ListProjectsRequest,
         context: _aio.ServicerContext[_projects_pb2.ListProjectsRequest, _abc.Awaitable[_projects_pb2.ListProjectsResponse]],
     ) -> _abc.Awaitable[_projects_pb2.ListProjectsResponse]: ...
+
+    @_abc_1.abstractmethod
+    def DeleteProject(
+        self,
+        request: _projects_pb2.DeleteProjectRequest,
+        context: _aio.ServicerContext[_projects_pb2.DeleteProjectRequest, _abc.Awaitable[_projects_pb2.DeleteProjectResponse]],
+    ) -> _abc.Awaitable[_projects_pb2.DeleteProjectResponse]:
+        """Ends all that the project runs and serves; its history goes with it."""
+
+    @_abc_1.abstractmethod
+    def ListPreviews(
+        self,
+        request: _projects_pb2.ListPreviewsRequest,
+        context: _aio.ServicerContext[_projects_pb2.ListPreviewsRequest, _abc.Awaitable[_projects_pb2.ListPreviewsResponse]],
+    ) -> _abc.Awaitable[_projects_pb2.ListPreviewsResponse]:
+        """Environments beside production; a deployment to "preview/..." makes one."""
+
+    @_abc_1.abstractmethod
+    def DeletePreview(
+        self,
+        request: _projects_pb2.DeletePreviewRequest,
+        context: _aio.ServicerContext[_projects_pb2.DeletePreviewRequest, _abc.Awaitable[_projects_pb2.DeletePreviewResponse]],
+    ) -> _abc.Awaitable[_projects_pb2.DeletePreviewResponse]: ...
 
     @_abc_1.abstractmethod
     def SetEnv(

@@ -43,6 +43,11 @@ class Api:
         """PUT."""
         return self._call("PUT", path, body=body)
 
+    def delete(self, *path: str) -> None:
+        """DELETE."""
+        with self._answer("DELETE", path, {}, None, TIMEOUT_S) as answer:
+            answer.read()
+
     def lines(self, *path: str, **query: object) -> Iterator[Any]:
         """GET of JSON lines, as they come."""
         with self._answer("GET", path, query, None, STREAM_S) as answer:

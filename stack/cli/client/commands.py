@@ -93,6 +93,20 @@ def list_projects(as_json: Json = False) -> None:
 
 
 @reported
+def delete_project(
+    name: Annotated[str, typer.Argument(help="Project.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Deletes a project with all that it runs, serves and keeps, its repository included."""
+    api = Api()
+    api.get("projects", name)
+    if not yes and typer.prompt(f"its name again, to delete {name} for good") != name:
+        raise Failure("NOT_DELETED", "that is another name; nothing was deleted", status=Exit.USAGE)
+    api.delete("projects", name)
+    print(f"{name} is deleted")
+
+
+@reported
 def link_folder(
     name: Annotated[str, typer.Argument(help="Project.")],
     remote: Annotated[bool, typer.Option(help="In a repository, also add a git remote `shipoff`.")] = True,

@@ -1,8 +1,9 @@
-"""`shipoff deploy`: this folder, as it is now, to production."""
+"""`shipoff deploy`: this folder, as it is now, to production or to a preview."""
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ def deploy(
         str | None, typer.Option("--project", "-p", help="Default: what this folder is linked to.")
     ] = None,
     create: Annotated[bool, typer.Option("--create", help="Make the project if there is none of this name.")] = False,
+    preview: Annotated[str, typer.Option(help="Deploy to this preview instead of production.")] = "",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the deployment as JSON; progress goes to stderr.")
     ] = False,
@@ -33,9 +35,9 @@ def deploy(
     found = _found(api, name, create=create)
     stream = sys.stderr if as_json else sys.stdout
     with snapshot.of_folder(folder) as taken:
-        done = push(
-            folder, api.git_url(found["name"]), api.who, taken, lambda text: print(text, file=stream, flush=True)
-        )
+        environment = f"preview/{preview}" if preview else "production"
+        tell = partial(print, file=stream, flush=True)
+        done = push(folder, api.git_url(found["name"]), api.who, taken, environment, tell)
     if as_json and done.deployment_id:
         show.as_json(api.get("projects", name, "deployments", done.deployment_id))
     if not done.live:

@@ -17,7 +17,7 @@ from stack.cli.client.credentials import Credentials
 from stack.cli.client.failures import Exit, Failure
 from stack.cli.client.snapshot import Snapshot
 
-REF: Final = "refs/deploy/production"
+REF: Final = "refs/deploy"
 _HELPER: Final = '!f() { test "$1" = get && printf "username=shipoff\\npassword=%s\\n" "$SHIPOFF_PUSH_TOKEN"; }; f'
 # The user's own configuration and hooks stay out of it: they are about the user's branches.
 _PLAIN: Final = ("--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no", "--porcelain")
@@ -32,7 +32,9 @@ class Pushed:
     deployment_id: str
 
 
-def push(folder: Path, url: str, who: Credentials, snapshot: Snapshot, tell: Callable[[str], None]) -> Pushed:
+def push(
+    folder: Path, url: str, who: Credentials, snapshot: Snapshot, environment: str, tell: Callable[[str], None]
+) -> Pushed:
     """Pushes and waits for the deployment.
 
     Args:
@@ -40,6 +42,7 @@ def push(folder: Path, url: str, who: Credentials, snapshot: Snapshot, tell: Cal
         url: of the project's repository.
         who: whose token.
         snapshot: the commit.
+        environment: where it is deployed.
         tell: gets each line of the platform.
 
     Raises:
@@ -48,7 +51,7 @@ def push(folder: Path, url: str, who: Credentials, snapshot: Snapshot, tell: Cal
     extra = {**snapshot.variables, "SHIPOFF_PUSH_TOKEN": who.token, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}
     settings = ("-c", "credential.helper=", "-c", f"credential.helper={_HELPER}")
     process = subprocess.Popen(
-        ["git", *settings, "push", *_PLAIN, url, f"+{snapshot.commit}:{REF}"],
+        ["git", *settings, "push", *_PLAIN, url, f"+{snapshot.commit}:{REF}/{environment}"],
         cwd=folder,
         env=git.environment(extra),
         stdin=subprocess.DEVNULL,

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from control.projects.deployments.lifecycle import Lifecycle
+from control.projects.previews.service import PreviewLimits
 from control.projects.server import ProjectsServer
 from kernel import ids
 from kernel.database import Database, migrate
@@ -32,7 +33,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def server(database: Database) -> ProjectsServer:
-    return ProjectsServer(database, Sealer(base64.b64encode(secrets.token_bytes(32)).decode()))
+    return ProjectsServer(database, Sealer(base64.b64encode(secrets.token_bytes(32)).decode()), PreviewLimits(2, 7))
 
 
 async def make(server: ProjectsServer, **env: str) -> pb.Project:

@@ -54,16 +54,25 @@ async def test_a_failed_deployment_fails_the_push_and_leaves_the_branch(
         assert work.ok("ls-remote", url) == ""
 
 
-async def test_other_branches_are_stored_and_not_deployed(plane: Plane, driver: Driver, tmp_path: Path) -> None:
+async def test_another_branch_is_deployed_to_a_preview_that_goes_with_it(
+    plane: Plane, driver: Driver, tmp_path: Path
+) -> None:
     project, work = await driver.project(), Work.begin(tmp_path / "w", plane)
     url = plane.git_url(project["name"])
-    pushed = await work.run("push", url, "main:feature", "main:refs/tags/v1")
+    pushing = tasks.spawn(work.run("push", url, "main:feature/a", "main:refs/tags/v1"), "git push")
+    event = await driver.requested(project["id"])
+    assert event.environment == "preview/feature/a"
+    await driver.report(event, "LIVE", url="http://blog--a.localhost")
+    pushed = await pushing
     assert pushed.status == 0, pushed.out
-    assert "feature: stored, not deployed" in pushed.out
-    assert (await driver.call("GET", f"/v1/projects/{project['name']}/deployments"))["deployments"] == []
-    assert "refs/heads/feature" in work.ok("ls-remote", url)
-    assert (await work.run("push", url, ":feature")).status == 0
-    assert "refs/heads/feature" not in work.ok("ls-remote", url)
+    assert "live at http://blog--a.localhost" in pushed.out
+    assert {"refs/heads/feature/a", "refs/tags/v1"} == set(work.ok("ls-remote", url).split()[1::2])
+    assert (await driver.call("GET", f"/v1/projects/{project['name']}"))["url"] is None, "production is not live"
+    gone = await work.run("push", url, ":feature/a")
+    assert gone.status == 0, gone.out
+    assert "preview/feature/a is taken down" in gone.out
+    assert "refs/heads/feature/a" not in work.ok("ls-remote", url)
+    assert (await driver.call("GET", f"/v1/projects/{project['name']}/previews"))["previews"] == []
 
 
 async def test_the_production_branch_cannot_be_deleted(plane: Plane, driver: Driver, tmp_path: Path) -> None:
