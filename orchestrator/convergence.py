@@ -14,10 +14,11 @@ from orchestrator.restarts import pause_s
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """An instance that passed its gate and runs."""
+    """An instance that passed its gate and runs; `ill` when it answers nothing any more (liveness.py)."""
 
     instance_id: str
     started_at: datetime
+    ill: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def next_step(seen: Seen, now: datetime) -> Step | None:
 
 
 def _is_old(one: Ready, seen: Seen) -> bool:
-    return seen.fresh_since is not None and one.started_at < seen.fresh_since
+    return one.ill or (seen.fresh_since is not None and one.started_at < seen.fresh_since)
 
 
 def _pause_left(seen: Seen, now: datetime) -> float:

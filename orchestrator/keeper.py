@@ -29,6 +29,7 @@ from orchestrator.endpoints import Empty, Endpoints
 from orchestrator.failures import ProcessFailedError
 from orchestrator.instances import Instances
 from orchestrator.leases import Lease, Leases
+from orchestrator.liveness import Liveness
 from orchestrator.look import Observer, Work
 from orchestrator.release.drain import Drain
 from orchestrator.release.release import Release, from_row
@@ -41,6 +42,7 @@ SQL: Final = load_queries("orchestrator")
 log = logging.getLogger(__name__)
 
 LOOK_EVERY_S: Final = 5.0  # a hint may be lost; the loop looks by itself too
+LIVENESS_S: Final = 10.0  # between two rounds of questions to what serves
 PRUNE_EVERY_S: Final = 60.0  # unpacked slugs of retired releases take disk until then
 FAILED_S: Final = 0.5  # after a step that failed: a fault of the platform must not be tried in a busy loop
 TASK: Final = ("", "keeper")  # the lease's name
@@ -67,7 +69,8 @@ class Keeper:
         self._database, self._instances, self._table, self._drain = database, instances, table, drain
         self._sealer, self._starter, self._leases = sealer, starter, leases
         self._endpoints = Endpoints(table)
-        self._observer = Observer(database, instances)
+        self.liveness = Liveness(database, LIVENESS_S, self.look)
+        self._observer = Observer(database, instances, self.liveness)
         self._replicas = Replicas(database, starter, self._endpoints, drain)
         self._look = asyncio.Event()
         self.settled = asyncio.Event()
@@ -80,11 +83,13 @@ class Keeper:
     def start(self) -> None:
         """Begins keeping in the background."""
         self._instances.on_exit(self._exited)
+        self.liveness.start()
         self._task = tasks.spawn(self._run(), "keeper")
         self._pruner = tasks.spawn(self._prune(), "prunes slugs")
 
     async def stop(self) -> None:
         """Stops keeping; the instances go on running, and another orchestrator may keep them at once."""
+        await self.liveness.stop()
         await tasks.stop(self._task, self._pruner, *self._busy.values())
         if self._lease is not None:
             with suppress(ShipoffError):  # it runs out

@@ -19,6 +19,7 @@ from orchestrator.build.running import WEB, Process
 from orchestrator.convergence import Ready, Seen, Step, Stop, next_step
 from orchestrator.endpoints import Empty, named
 from orchestrator.instances import Instances
+from orchestrator.liveness import Liveness
 from orchestrator.restarts import is_looping
 from orchestrator.scaling import Scale, scales_of
 
@@ -69,13 +70,14 @@ class _State:
     crashes: Mapping[Key, Row]
     records: Mapping[str, Any]
     running: Mapping[Key, Sequence[Row]]
+    ill: frozenset[str]
 
 
 class Observer:
     """Looks. Plans never change, so they are read once while their release is current."""
 
-    def __init__(self, database: Database, instances: Instances) -> None:
-        self._database, self._instances = database, instances
+    def __init__(self, database: Database, instances: Instances, liveness: Liveness) -> None:
+        self._database, self._instances, self._liveness = database, instances, liveness
         self._plans: dict[str, BuildPlan] = {}
 
     async def look(self) -> Look:
@@ -105,6 +107,7 @@ class Observer:
             crashes={(row["release_id"], row["process"]): row for row in await fetch(SQL["crashes_in_a_row"])},
             records={row["release_id"]: row["record"] for row in await fetch(SQL["all_endpoints"])},
             running=_grouped(rows, "release_id", "process"),
+            ill=self._liveness.ill,
         )
 
     def _is_ours(self, row: Row) -> bool:
@@ -124,7 +127,7 @@ class Observer:
         for process in plan.processes:
             key = (row["id"], process.name)
             running = [one for one in state.running.get(key, ()) if self._is_ours(one)]
-            ready = [Ready(one["id"], one["started_at"]) for one in running if one["state"] == "ready"]
+            ready = [_ready(one, state) for one in running if one["state"] == "ready"]
             crash, scale = state.crashes.get(key), scales[process.name]
             empty = _empty(scale, crash, state.records.get(row["id"]))
             if process.name == WEB and _is_stale(state.records.get(row["id"]), ready, empty):
@@ -141,6 +144,10 @@ class Observer:
             step = Stop(begun) if begun else next_step(seen, state.now)
             if step is not None:
                 found.works.append(Work(row, process, step, empty))
+
+
+def _ready(row: Row, state: _State) -> Ready:
+    return Ready(row["id"], row["started_at"], row["id"] in state.ill)
 
 
 def _empty(scale: Scale, crash: Row | None, record: Any) -> Empty:

@@ -189,6 +189,11 @@ select true from instances where id = $1 and state in ('starting', 'ready', 'dra
 -- name: ready_endpoints
 select id, address from instances where release_id = $1 and process = 'web' and state = 'ready' order by started_at
 
+-- name: serving_instances
+select i.id, i.address, r.plan -> 'health' as health, d.host from instances i join releases r on r.id = i.release_id
+join deployments d on d.release_id = r.id and d.state = 'LIVE'
+where i.process = 'web' and i.state = 'ready'
+
 -- name: lock_endpoints
 select pg_advisory_xact_lock(hashtextextended($1, 4))
 

@@ -85,6 +85,12 @@ async def wait_until_healthy(address: str, check: Check, exited: asyncio.Future[
         await asyncio.wait([exited], timeout=pause)
 
 
+async def answers(address: str, check: Check) -> bool:
+    """Whether an instance says anything within the check's timeout, be it an error."""
+    verdict = await asyncio.to_thread(_probe, address, check, check.health.timeout_s)
+    return verdict is None or verdict.code == HEALTH_CHECK_FAILED.code
+
+
 def pause_s(tried: int) -> float:
     """How long to wait after a number of checks, unless the interval is shorter; in seconds."""
     return EAGER_S[tried // EACH] if tried < EACH * len(EAGER_S) else math.inf

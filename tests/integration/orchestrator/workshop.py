@@ -150,13 +150,13 @@ def dial(address: str, instance: str = "") -> socket.socket:
     return connection
 
 
-async def get(address: str) -> bytes:
-    """Asks an instance for /, waiting until it listens."""
+async def get(address: str, path: str = "/") -> bytes:
+    """Asks an instance for a page, waiting until it listens."""
     async with asyncio.timeout(20):
         while True:
             try:
                 with await asyncio.to_thread(dial, address) as connection:
-                    connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
                     return await asyncio.to_thread(_all, connection)
             except ConnectionRefusedError:
                 await asyncio.sleep(0.02)

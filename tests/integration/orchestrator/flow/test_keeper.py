@@ -4,14 +4,16 @@ import asyncio
 import json
 import os
 import signal
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from kernel import ids
 from orchestrator.build.plan import BuildPlan
-from orchestrator.build.running import Process, Scaling
+from orchestrator.build.running import Health, Process, Scaling
 from orchestrator.leases import Leases
+from orchestrator.liveness import MISSES
 from orchestrator.scaling import set_bounds, set_desired
 from tests.integration.orchestrator.flow.shop import ENVIRONMENT, PROJECT, SERVE, Shop, until
 from tests.integration.orchestrator.workshop import get
@@ -126,6 +128,36 @@ async def test_an_app_that_accepts_and_never_answers_counts_as_crashed(shop: Sho
     row = (await shop.rows(release, "crashed"))[0]
     assert row["reason"] == "unhealthy"
     assert await shop.served(release) == set()
+
+
+MOODY = """
+import time
+FAULTS = {"/hang": lambda: FAULTS.update({"/": lambda: time.sleep(600)})}
+""" + SERVE.replace("self.send_response(200)", "FAULTS.get(self.path, lambda: None)(); self.send_response(500)")
+
+
+async def test_one_that_answers_nothing_any_more_is_replaced_and_one_that_answers_errors_is_not(shop: Shop) -> None:
+    async def rounds(health: Health) -> None:
+        await shop.database.execute("update releases set plan = $1", replace(started, health=health).to_json())
+        for _ in range(MISSES):
+            await shop.keeper.liveness.round()
+        await shop.database.execute("update releases set plan = $1", started.to_json())
+
+    started = replace(plan(scaling=Scaling(min=2, max=2)), health=Health(kind="tcp"))  # it answers nothing but errors
+    release = await shop.release(started, {"serve.py": MOODY})
+    two = await shop.runs(release, 2)
+    await rounds(Health(timeout_s=5.0))
+    assert shop.keeper.liveness.ill == frozenset()
+    victim = (await shop.rows(release, "ready"))[0]
+    await get(victim["address"], "/hang")
+    await rounds(Health(timeout_s=0.2))
+
+    async def replaced() -> bool:
+        served = await shop.served(release)
+        assert len(served) >= 2
+        return len(served & two) == 1 and victim["id"] not in served
+
+    await until(replaced)
 
 
 async def test_one_that_ignores_sigterm_is_killed_after_its_grace(shop: Shop) -> None:
