@@ -73,19 +73,26 @@ class Instances:
     ) -> None:
         self._database, self._driver, self._artifacts, self._logs = database, driver, artifacts, logs
         self._ceiling = ceiling
+        self._keeps = False
         self._pending: set[str] = set()
+        self._forgetting: set[str] = set()
         self._exits: dict[str, asyncio.Future[ExitInfo]] = {}
         self._shippers: dict[str, InstanceLog] = {}
         self._listeners: list[OnExit] = []
         self._watcher: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Adopts what an earlier process left running, and settles the rows of what has ended meanwhile."""
+        """Begins to watch for exits; what an earlier process left running is taken up by the first `survey`."""
         self._watcher = tasks.spawn(self._watch(), "instance exits")
-        for info in await self._driver.list():
-            self._adopt(info, *await self._log_state(info))
-            if info.exit is not None:
-                await self._ended(info.exit)
+
+    async def keep(self, ours: bool) -> None:
+        """Says whether this orchestrator is the one that keeps: only that one ships logs and forgets what has ended."""
+        self._keeps = ours
+        if not ours:
+            for instance_id, shipper in list(self._shippers.items()):
+                if not isinstance(shipper, JobLog):
+                    await shipper.stop()
+                    self._shippers.pop(instance_id, None)
 
     async def close(self) -> None:
         """Lets go of the instances; they go on running."""
@@ -139,10 +146,10 @@ class Instances:
         except (ShipoffError, asyncio.CancelledError):
             await asyncio.shield(self._settle(instance_id, End("crashed", "start")))
             raise
-        if on_line is None:
-            self._adopt(info, 0, release.deployment_id)
-        else:
+        if on_line is not None:
             self._follow(info, JobLog(self._driver, info, on_line))
+        elif self._keeps:
+            self._adopt(info, 0, release.deployment_id)
         return info
 
     def _spec(self, release: Release, process: Process, instance_id: str) -> InstanceSpec:
@@ -218,9 +225,19 @@ class Instances:
             if not await self._database.fetchval(SQL["is_open"], instance_id):  # not one that began a moment ago
                 log.warning("instance %s is wanted by nobody: stopped", instance_id)
                 await self.stop(instance_id, 0.0)
-        for instance_id in known.keys() - running - self._shippers.keys():
-            await self._driver.remove(instance_id)
+        for info in known.values():
+            await self._look_after(info)
         return [row for row in rows if row["id"] in running]
+
+    async def _look_after(self, info: InstanceInfo) -> None:
+        """Ships the log of what nobody here does yet, and forgets what has ended."""
+        instance_id = info.instance_id
+        if instance_id in self._pending or instance_id in self._forgetting:
+            return
+        if instance_id not in self._shippers:
+            self._adopt(info, *await self._log_state(info))
+        if info.exit is not None:
+            tasks.spawn(self._forget(instance_id), f"forgets {instance_id}")
 
     async def _settle_ended(self, row: Row, info: InstanceInfo | None) -> None:
         if info is None and row["settled"]:
@@ -274,7 +291,7 @@ class Instances:
                 log.warning("the end of %s is not recorded yet: %s", end.instance_id, error)
         for listener in self._listeners:
             listener(end)
-        if end.reason != "stopped":
+        if end.reason != "stopped" and end.instance_id in self._shippers:
             await self._forget(end.instance_id)
 
     def _meaning(self, end: ExitInfo) -> End:
@@ -283,11 +300,17 @@ class Instances:
         return _end_of(end)
 
     async def _forget(self, instance_id: str) -> None:
-        shipper = self._shippers.pop(instance_id, None)
-        if shipper is not None:
-            await shipper.finish()
-        self._exits.pop(instance_id, None)
-        await self._driver.remove(instance_id)
+        if instance_id in self._forgetting or (instance_id not in self._shippers and not self._keeps):
+            return
+        self._forgetting.add(instance_id)
+        try:
+            if (shipper := self._shippers.get(instance_id)) is not None:
+                await shipper.finish()
+            self._shippers.pop(instance_id, None)
+            self._exits.pop(instance_id, None)
+            await self._driver.remove(instance_id)
+        finally:
+            self._forgetting.discard(instance_id)
 
     async def _settle(self, instance_id: str, end: End) -> None:
         async with self._database.transaction() as tx:

@@ -166,6 +166,7 @@ class Keeper:
         """Whether this orchestrator is the one that keeps; takes it over from one that is gone."""
         if self._lease is None or not await self._leases.renew(self._lease):
             self._lease = await self._leases.acquire(*TASK)
+            await self._instances.keep(self._lease is not None)
         return self._lease is not None
 
     async def _settle(self) -> None:

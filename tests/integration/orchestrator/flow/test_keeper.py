@@ -12,6 +12,9 @@ import pytest
 from kernel import ids
 from orchestrator.build.plan import BuildPlan
 from orchestrator.build.running import Health, Process, Scaling
+from orchestrator.drivers.base import INSTANCE_LIMITS
+from orchestrator.drivers.local.driver import LocalDriver
+from orchestrator.instances import Instances
 from orchestrator.leases import Leases
 from orchestrator.liveness import MISSES
 from orchestrator.scaling import set_bounds, set_desired
@@ -283,3 +286,27 @@ async def test_of_several_orchestrators_one_keeps_and_the_next_when_it_ends(shop
     await other.release(lease)
     shop.keeper.look()
     await shop.runs(release, 1)
+
+
+async def test_an_orchestrator_that_does_not_keep_takes_no_line_and_no_log_from_the_one_that_does(shop: Shop) -> None:
+    driver = LocalDriver(shop.config)
+    await driver.open()
+    beside = Instances(shop.database, driver, shop.artifacts, shop.logs, INSTANCE_LIMITS)
+    await beside.open()
+    release = await shop.release(plan("echo last words; exit 5"), FILES)
+
+    async def crashed() -> bool:
+        await beside.running()  # as its deployments do
+        return len(await shop.rows(release, "crashed")) == 2
+
+    await until(crashed)
+
+    async def said() -> bool:
+        return shop.sink.lines.count("last words") >= 2
+
+    await until(said)
+    ended = await shop.rows(release, "crashed")
+    assert {(row["exit_status"], *row["last_lines"]) for row in ended} == {(5, "last words")}
+    assert shop.sink.lines.count("last words") <= len(await shop.rows(release))
+    await beside.close()
+    await driver.close()
