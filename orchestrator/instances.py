@@ -76,6 +76,7 @@ class Instances:
         self._keeps = False
         self._pending: set[str] = set()
         self._forgetting: set[str] = set()
+        self._loose: set[asyncio.Task[None]] = set()
         self._exits: dict[str, asyncio.Future[ExitInfo]] = {}
         self._shippers: dict[str, InstanceLog] = {}
         self._listeners: list[OnExit] = []
@@ -96,7 +97,7 @@ class Instances:
 
     async def close(self) -> None:
         """Lets go of the instances; they go on running."""
-        await tasks.stop(self._watcher)
+        await tasks.stop(self._watcher, *self._loose)
         for shipper in list(self._shippers.values()):
             await shipper.stop()
 
@@ -237,7 +238,9 @@ class Instances:
         if instance_id not in self._shippers:
             self._adopt(info, *await self._log_state(info))
         if info.exit is not None:
-            tasks.spawn(self._forget(instance_id), f"forgets {instance_id}")
+            task = tasks.spawn(self._forget(instance_id), f"forgets {instance_id}")  # whose last lines may take seconds
+            self._loose.add(task)
+            task.add_done_callback(self._loose.discard)
 
     async def _settle_ended(self, row: Row, info: InstanceInfo | None) -> None:
         if info is None and row["settled"]:

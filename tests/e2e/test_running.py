@@ -173,7 +173,7 @@ def heard(descriptor: int, until_text: str) -> str:
 
 def test_a_cron_job_runs_each_minute(platform: Platform, app: Repository) -> None:
     def ran() -> bool:
-        return json.loads(shipoff(platform, "cron", "--json").stdout)["runs"] != []
+        return bool(json.loads(shipoff(platform, "cron", "--json").stdout)["runs"])
 
     until(ran, 75.0)
     found = json.loads(shipoff(platform, "cron", "--json").stdout)
