@@ -32,6 +32,7 @@ from orchestrator.drivers.local.driver import LocalDriver
 from orchestrator.drivers.local.layout import LocalConfig
 from orchestrator.endpoints import Endpoints
 from orchestrator.environments import Environments
+from orchestrator.explaining import ExplainDoor
 from orchestrator.instances import Instances
 from orchestrator.jobs import Jobs
 from orchestrator.keeper import Keeper
@@ -60,6 +61,7 @@ from orchestrator.stages.releasing import Releasing
 from orchestrator.stages.switch import Switch
 from orchestrator.starter import Starter
 from orchestrator.turns import Turns
+from proto.orchestrator.v1.explain_pb2_grpc import add_ExplainServicer_to_server
 from proto.orchestrator.v1.orchestrator_pb2_grpc import add_OrchestratorServicer_to_server
 from proto.orchestrator.v1.running_pb2_grpc import add_RunningServicer_to_server
 
@@ -148,6 +150,7 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         running = RunningDoor(processes, Meter(driver), execs, CronStory(database))
         server.add(add_RunningServicer_to_server, running)
         server.add(add_OrchestratorServicer_to_server, Door(database))
+        server.add(add_ExplainServicer_to_server, ExplainDoor(database, redis))
         await server.start()
         stack.push_async_callback(server.stop)
 

@@ -348,3 +348,6 @@ update releases set retired_at = now() where project_id = $1 and environment = $
 insert into scales (project_id, environment, process, least, most, desired, changed_by)
 values ($1, $2, 'web', 0, 1, 1, 'preview')
 on conflict (project_id, environment, process) do nothing
+
+-- name: routes_of_hosts
+select record from routes where project_id = $1 and host = any($2::text[])

@@ -10,6 +10,7 @@ from kernel.rpc import RpcClient
 from proto.auth.v1 import auth_pb2
 from proto.auth.v1.auth_pb2_grpc import AuthStub
 from proto.logsink.v1.logsink_pb2_grpc import LogsStub
+from proto.orchestrator.v1.explain_pb2_grpc import ExplainStub
 from proto.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorStub
 from proto.orchestrator.v1.running_pb2_grpc import RunningStub
 from proto.projects.v1 import projects_pb2
@@ -33,6 +34,7 @@ class Clients:
         self.auth = auth.stub(AuthStub)
         self.projects = projects.stub(ProjectsStub)
         self.orchestrator = orchestrator.stub(OrchestratorStub)
+        self.explain = orchestrator.stub(ExplainStub)
         self.running = orchestrator.stub(RunningStub)
         self.logs = logs.stub(LogsStub)
 

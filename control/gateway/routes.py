@@ -12,6 +12,7 @@ from control.gateway.views import (
     account,
     deployments,
     env,
+    explain,
     instances,
     logs,
     pages,
@@ -77,6 +78,7 @@ ROUTES: Final = (
     Route("GET", PROJECT + "/exec", shell.run, streams=True),
     Route("GET", PROJECT + "/logs", logs.show, streams=True),
     Route("GET", PROJECT + "/requests", requests.index),
+    Route("GET", PROJECT + "/explain", explain.show),
     Route("GET", "/git/{project}/info/refs", _advertise, token=False, streams=True),
     Route("POST", "/git/{project}/{service:git-(?:upload|receive)-pack}", _exchange, token=False, streams=True),
 )

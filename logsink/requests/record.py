@@ -63,6 +63,7 @@ class RequestQuery:
         since_us, until_us: [since, until), unix time.
         classes: status classes as bits (bit n for n00 to n99).
         limit: how many; a few more when several share the time of the last.
+        id: only the request with this one; "" for all.
     """
 
     project_id: str
@@ -70,6 +71,7 @@ class RequestQuery:
     until_us: int
     classes: int
     limit: int
+    id: str = ""
 
 
 class Page(NamedTuple):

@@ -135,5 +135,7 @@ def _wanted(query: RequestQuery, bodies: Sequence[bytes]) -> list[Request]:
         one
         for body in bodies
         for one in block.decode(query.project_id, body)
-        if query.since_us <= one.at_us < query.until_us and query.classes & 1 << one.status_class
+        if query.since_us <= one.at_us < query.until_us
+        and query.classes & 1 << one.status_class
+        and query.id in ("", one.id)
     ]

@@ -73,6 +73,8 @@ def query_from(message: pb.ListRequestsRequest) -> RequestQuery:
         raise LOG_QUERY_INVALID("project_id must be given")
     if not 0 <= message.limit <= LIST_MOST:
         raise LOG_QUERY_INVALID(f"limit must be between 0 and {LIST_MOST}")
+    if len(message.id) > _TEXT:
+        raise LOG_QUERY_INVALID(f"an id has at most {_TEXT} characters")
     if message.since_us < 0 or message.until_us < 0:
         raise LOG_QUERY_INVALID("times must not be negative")
     classes = 0
@@ -86,6 +88,7 @@ def query_from(message: pb.ListRequestsRequest) -> RequestQuery:
         message.until_us or _FOREVER_US,
         classes or _ALL_CLASSES,
         message.limit or LIST_DEFAULT,
+        message.id,
     )
 
 

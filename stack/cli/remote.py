@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from stack.cli.client import canary, commands, deploy, env, previews, processes, releases, shell
+from stack.cli.client import canary, commands, deploy, env, explain, previews, processes, releases, shell
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
     beside.command("delete")(previews.delete_preview)
     app.add_typer(beside, name="previews")
     app.command("logs")(commands.logs)
+    app.command("explain")(explain.explain)
     app.command("open")(commands.open_project)
     variables = typer.Typer(no_args_is_help=True, help="A project's env vars.")
     variables.command("set")(env.set_env)

@@ -74,3 +74,24 @@ def test_one_start_serves_all_who_come_while_it_sleeps(
     served = release(platform, example.name)
     assert (served["state"], len(served["endpoints"])) == ("running", 1)
     assert "cold;dur=" not in platform.get(example.name).headers["server-timing"]
+    if example is DYNAMIC[0]:
+        told(platform, example.name, answers[0].headers["x-request-id"])
+
+
+def told(platform: Platform, project: str, request: str) -> None:
+    """What `shipoff explain` tells of the first visit, once the log has it, and of the next."""
+    give_up = time.monotonic() + 30
+    while (found := platform.call("GET", f"/v1/projects/{project}/explain?request={request}"))[0] == 404:
+        assert time.monotonic() < give_up, found
+        time.sleep(0.2)
+    said = "\n".join(found[1]["said"])
+    assert "had to be woken for it, answered 200" in said, said
+    assert "waiting for the app's cold start" in said, said
+    status, body = platform.call("GET", f"/v1/projects/{project}/explain?url=http://{project}.localhost:8080/any")
+    assert status == 200, body
+    said = "\n".join(body["said"])
+    assert "it runs on 1 instance" in said, said
+    assert "router workers serve that." in said, said
+    status, body = platform.call("GET", f"/v1/projects/{project}/explain?url=nobody.example.org")
+    assert (status, body["route"]) == (200, None)
+    assert "404 NO_ROUTE" in body["said"][0]

@@ -345,6 +345,7 @@ class ListRequestsRequest(_message.Message):
     UNTIL_US_FIELD_NUMBER: _builtins.int
     STATUS_CLASSES_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
+    ID_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
     since_us: _builtins.int
     """inclusive"""
@@ -352,6 +353,8 @@ class ListRequestsRequest(_message.Message):
     """exclusive; 0 is no end"""
     limit: _builtins.int
     """0 is 100"""
+    id: _builtins.str
+    """only the request with this id; "" is all"""
     @_builtins.property
     def status_classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """4 is 400 to 499, 0 is no answer; none is all"""
@@ -364,10 +367,11 @@ class ListRequestsRequest(_message.Message):
         until_us: _builtins.int = ...,
         status_classes: _abc.Iterable[_builtins.int] | None = ...,
         limit: _builtins.int = ...,
+        id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "project_id", b"project_id", "since_us", b"since_us", "status_classes", b"status_classes", "until_us", b"until_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "limit", b"limit", "project_id", b"project_id", "since_us", b"since_us", "status_classes", b"status_classes", "until_us", b"until_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

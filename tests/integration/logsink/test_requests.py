@@ -152,5 +152,7 @@ async def test_over_grpc(logs: Any) -> None:
     assert requests_from(answer.requests) == sent[::-1]
     failed = await logs.ListRequests(pb.ListRequestsRequest(project_id="prj_a", status_classes=[5]))
     assert requests_from(failed.requests) == sent[1:]
+    one = await logs.ListRequests(pb.ListRequestsRequest(project_id="prj_a", id=sent[0].id, limit=1))
+    assert requests_from(one.requests) == sent[:1]
     nothing = await logs.ListRequests(pb.ListRequestsRequest(project_id="prj_none"))
     assert (len(nothing.requests.at_us), nothing.next_until_us) == (0, 0)

@@ -1,0 +1,77 @@
+"""The gRPC door that says what a request would meet (proto/orchestrator/v1/explain.proto)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import orjson
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from kernel.database import Database, load_queries
+from kernel.streams.connection import GONE
+from orchestrator.matching import best, candidates
+from orchestrator.routes import current
+from proto.orchestrator.v1 import explain_pb2 as pb
+from proto.orchestrator.v1.explain_pb2_grpc import ExplainServicer
+
+SQL: Final = load_queries("orchestrator")
+REDIS_S: Final = 2.0  # without it the routers are left out
+Json = dict[str, Any]
+
+
+class ExplainDoor(ExplainServicer):
+    """Answers from the database, and from the routers' reports in Redis."""
+
+    def __init__(self, database: Database, redis: Redis) -> None:
+        self._database, self._redis = database, redis
+
+    async def ExplainAddress(  # noqa: N802 - the name in the .proto
+        self, request: pb.ExplainAddressRequest, context: Any
+    ) -> pb.ExplainAddressResponse:
+        """What answers there now."""
+        rows = await self._database.fetch(SQL["routes_of_hosts"], request.project_id, candidates(request.host))
+        record = best((row["record"] for row in rows), request.host, request.path)
+        _, version = await current(self._database)
+        return pb.ExplainAddressResponse(
+            route=orjson.dumps(_shown(record)).decode() if record is not None else "",
+            releases=await self._releases(record) if record is not None else [],
+            routers=await self._routers(),
+            version=version,
+        )
+
+    async def _releases(self, record: Json) -> list[pb.ServingRelease]:
+        weights = record.get("weights") or ([[record["release"], 100]] if record.get("release") else [])
+        return [await self._release(name, share) for name, share in weights] if record["kind"] == "dynamic" else []
+
+    async def _release(self, name: str, share: int) -> pb.ServingRelease:
+        known = await self._database.fetchval(SQL["get_endpoints"], name)
+        if known is None:
+            return pb.ServingRelease(id=name, share=share)
+        instances = [endpoint["instance"] for endpoint in known["endpoints"]]
+        return pb.ServingRelease(
+            id=name, share=share, state=known["state"], instances=instances, version=known["version"]
+        )
+
+    async def _routers(self) -> list[pb.RouterReport]:
+        try:
+            async with asyncio.timeout(REDIS_S):
+                keys = [key async for key in self._redis.scan_iter(match="routers:*", count=1000)]
+                reports = await self._redis.mget(keys) if keys else []
+        except (RedisError, TimeoutError, *GONE):
+            return []
+        return [
+            pb.RouterReport(id=key.decode().partition(":")[2], version=orjson.loads(raw)["version"])
+            for key, raw in sorted(zip(keys, reports, strict=True))
+            if raw is not None
+        ]
+
+
+def _shown(record: Json) -> Json:
+    """A record without what a password could be guessed from."""
+    rules = dict(record.get("rules") or {})
+    if "basic_auth" in rules:
+        users = dict.fromkeys(rules["basic_auth"].get("users") or {}, "(hidden)")
+        rules["basic_auth"] = {**rules["basic_auth"], "users": users}
+    return {**record, "rules": rules}
