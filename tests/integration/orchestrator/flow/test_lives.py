@@ -90,9 +90,9 @@ class World:
 
     async def take(self, worker: str, project: str) -> Hand | None:
         """As a runner: the lease, and the deployment that is next."""
-        lease = await self.leases[worker].acquire(project, "production")
-        row = lease and await self.database.fetchrow(SQL["next_deployment"], project, "production")
-        if lease is None or row is None:
+        if (lease := await self.leases[worker].acquire(project, "production")) is None:
+            return None
+        if (row := await self.database.fetchrow(SQL["next_deployment"], project, "production")) is None:
             return None
         log = cast("BuildLog", Silence())
         return Hand(Attempt(Work(row, lease, NO_TURN), log, Deadlines(NOWHERE), Failpoints("")), row)
@@ -277,4 +277,4 @@ def test_whatever_happens_in_whatever_order_a_deployment_lives_by_the_rules(worl
 
     Played.world = world
     some = settings(max_examples=120, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
-    run_state_machine_as_test(Played, settings=some)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(Played, settings=some)
