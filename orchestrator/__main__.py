@@ -47,6 +47,7 @@ from orchestrator.release.canary import Canary
 from orchestrator.release.cost import SwitchCost
 from orchestrator.release.drain import Drain
 from orchestrator.release.measured import Measurements
+from orchestrator.release.retention import Retention
 from orchestrator.routes import RouteTable
 from orchestrator.scale.autoscaler import Autoscaler
 from orchestrator.scale.wake import Waker
@@ -126,6 +127,9 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         releasing = Releasing(projects, sealer, patience, settings.apps_url)
         building = Building(builder, patience, releasing)
         deriving = Deriving(database, sealer, patience, releasing)
+        retention = Retention(database, store, table, settings.keep_releases, settings.keep_days)
+        retention.start()
+        stack.push_async_callback(retention.stop)
         measurements = Measurements(redis)
         cost = SwitchCost(database, measurements, settings.drain_s)
         stack.push_async_callback(cost.stop)

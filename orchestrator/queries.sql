@@ -351,3 +351,39 @@ on conflict (project_id, environment, process) do nothing
 
 -- name: routes_of_hosts
 select record from routes where project_id = $1 and host = any($2::text[])
+-- name: retire_releases
+with ranked as (
+  select id, created_at, row_number() over (partition by project_id, environment order by id desc) as place
+  from releases where retired_at is null
+)
+update releases r set retired_at = now() from ranked
+where r.id = ranked.id
+  and (ranked.place > $1 or (ranked.place > 2 and ranked.created_at < now() - make_interval(days => $2)))
+  and not exists (
+    select from deployments d
+    where d.release_id = r.id and (d.state in ('LIVE', 'PROVISIONING') or d.warm_until > now())
+  )
+  and not exists (
+    select from deployments d where d.made_of = r.id and d.state in ('QUEUED', 'PROVISIONING')
+  )
+
+-- name: unneeded_artifacts
+select min(kind) as kind, artifact from releases
+where not exists (select from deployments where state = 'BUILDING')
+group by artifact
+having bool_and(retired_at is not null) and not bool_and(artifact_deleted)
+limit 100
+
+-- name: note_deleted
+update releases set artifact_deleted = true where artifact = $1 and retired_at is not null
+
+-- name: idle_endpoints
+select e.release_id from endpoints e
+where not exists (
+    select from deployments d
+    where d.release_id = e.release_id and (d.state in ('LIVE', 'PROVISIONING') or d.warm_until > now())
+  )
+  and not exists (
+    select from instances i where i.release_id = e.release_id and i.state in ('starting', 'ready', 'draining')
+  )
+limit 1000

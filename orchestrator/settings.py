@@ -44,6 +44,8 @@ class OrchestratorSettings(Settings):
         drain_s: an old instance may go on with the requests it has for this long; longer than most uploads.
         warm_s: a release that was replaced keeps its instances for this long, so that going back to it is one flip; it
             costs their memory, so it is about as long as it takes to see that a deploy was a mistake.
+        keep_releases: of an environment, for rollbacks; nobody looks further back than a handful.
+        keep_days: older ones are not kept, but for the newest two.
         grace_s: between SIGTERM and SIGKILL; Kubernetes' default is 30 s, but the drain came before.
         instance_memory: bytes that an instance gets at most, whatever its plan asks for.
         instance_cpus: processors that an instance gets at most, 0 for no limit.
@@ -91,6 +93,8 @@ class OrchestratorSettings(Settings):
     command_s: float = Field(default=900.0, gt=0)
     drain_s: float = Field(default=30.0, ge=0)
     warm_s: float = Field(default=300.0, ge=0)
+    keep_releases: int = Field(default=10, ge=2)
+    keep_days: int = Field(default=30, ge=1)
     grace_s: float = Field(default=10.0, ge=0)
     instance_memory: int = Field(default=4 << 30, ge=16 << 20)
     instance_cpus: float = Field(default=0.0, ge=0)

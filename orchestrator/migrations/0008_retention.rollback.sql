@@ -1,0 +1,2 @@
+drop index releases_artifact;
+alter table releases drop column artifact_deleted;
