@@ -67,6 +67,7 @@ ROUTES: Final = (
     Route("GET", PROJECT + "/deployments", deployments.index),
     Route("POST", PROJECT + "/deployments", deployments.create),
     Route("GET", PROJECT + "/deployments/{id}", deployments.show),
+    Route("POST", PROJECT + "/deployments/{id}/cancel", deployments.cancel),
     Route("POST", PROJECT + "/deployments/{id}/canary", deployments.steer),
     Route("GET", PROJECT + "/deployments/{id}/events", deployments.events, streams=True),
     Route("GET", PROJECT + "/releases", releases.index),

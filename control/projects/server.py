@@ -84,6 +84,10 @@ class ProjectsServer(ProjectsServicer):
         """One deployment."""
         return convert.deployment_to(await self._deployments.get(request.deployment_id, request.project_id))
 
+    async def CancelDeployment(self, request: pb.GetDeploymentRequest, context: Any) -> pb.Deployment:
+        """Asks for a deployment's end."""
+        return convert.deployment_to(await self._deployments.cancel(request.deployment_id, request.project_id))
+
     async def ListDeployments(self, request: pb.ListDeploymentsRequest, context: Any) -> pb.ListDeploymentsResponse:
         """Newest first."""
         found = await self._deployments.recent(request.project_id, request.limit, request.before)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from stack.cli.client import canary, commands, deploy, env, explain, previews, processes, releases, shell
+from stack.cli.client import canary, cancel, commands, deploy, env, explain, previews, processes, releases, shell
 
 
 def register(app: typer.Typer) -> None:
@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     app.command("link")(commands.link_folder)
     app.command("deploy")(deploy.deploy)
     app.command("deployments")(commands.deployments)
+    app.command("cancel")(cancel.cancel)
     app.command("releases")(releases.list_releases)
     app.command("rollback")(releases.rollback)
     app.command("promote")(releases.promote)

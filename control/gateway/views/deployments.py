@@ -61,6 +61,13 @@ async def show(call: Call) -> web.Response:
     return body.answer({**present.deployment(deployment), **present.report(await _report(call, deployment))})
 
 
+async def cancel(call: Call) -> web.Response:
+    """POST /v1/projects/{project}/deployments/{id}/cancel: asks for its end; the build's processes are killed."""
+    project = await call.project()
+    request = projects_pb2.GetDeploymentRequest(deployment_id=call.request.match_info["id"], project_id=project.id)
+    return body.answer(present.deployment(await call.parts.clients.projects.CancelDeployment(request)), status=202)
+
+
 async def steer(call: Call) -> web.Response:
     """POST /v1/projects/{project}/deployments/{id}/canary: ends a canary before its time."""
     deployment = await _deployment(call)

@@ -11,9 +11,9 @@ from control.projects.deployments.rules import canary_of, check_request, check_s
 from control.projects.previews.service import PreviewLimits, touch
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
-from kernel.deployments import Kind, State
+from kernel.deployments import UNFINISHED, Kind, State
 from kernel.errors import define
-from kernel.events import DeploymentRequested, Envelope
+from kernel.events import DeploymentCanceled, DeploymentRequested, Envelope
 from kernel.streams import publish
 from kernel.telemetry import traceparent
 
@@ -25,6 +25,9 @@ RELEASE_UNKNOWN = define(
 )
 NOTHING_DEPLOYED = define(
     "NOTHING_DEPLOYED", source="client", status=409, hint="deploy something first: shipoff deploy"
+)
+DEPLOYMENT_FINISHED = define(
+    "DEPLOYMENT_FINISHED", source="client", status=409, hint="what serves is replaced by another one: shipoff rollback"
 )
 DEPLOYMENT_ID_TAKEN = define("DEPLOYMENT_ID_TAKEN", source="client", status=409, hint="use a fresh id")
 
@@ -110,6 +113,23 @@ class Deployments:
         if row is None:
             raise DEPLOYMENT_NOT_FOUND(f"there is no deployment {deployment_id[:80]!r}")
         return Deployment(**row)
+
+    async def cancel(self, deployment_id: str, project_id: str) -> Deployment:
+        """Asks for the end of a deployment; the orchestrator says when it has ended, and how.
+
+        One that the routers were told of meanwhile gets LIVE: only a rollback takes it back.
+
+        Raises:
+            ShipoffError: DEPLOYMENT_NOT_FOUND, DEPLOYMENT_FINISHED.
+        """
+        deployment = await self.get(deployment_id, project_id)
+        if deployment.state not in UNFINISHED:
+            raise DEPLOYMENT_FINISHED(f"{deployment.id} is {deployment.state} already")
+        key = f"{deployment.project_id}/{deployment.environment}"
+        event = DeploymentCanceled(deployment.id, deployment.project_id, deployment.environment)
+        async with self._database.transaction() as tx:
+            await publish(tx, Envelope(data=event, key=key, trace=traceparent.get()))
+        return deployment
 
     async def recent(self, project_id: str, limit: int = 0, before: str = "") -> list[Deployment]:
         """A project's deployments, newest first.

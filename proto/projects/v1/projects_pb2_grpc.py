@@ -84,6 +84,11 @@ class ProjectsStub:
                 request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.GetDeploymentRequest.SerializeToString,
                 response_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.Deployment.FromString,
                 _registered_method=True)
+        self.CancelDeployment = channel.unary_unary(
+                '/shipoff.projects.v1.Projects/CancelDeployment',
+                request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.GetDeploymentRequest.SerializeToString,
+                response_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.Deployment.FromString,
+                _registered_method=True)
         self.ListDeployments = channel.unary_unary(
                 '/shipoff.projects.v1.Projects/ListDeployments',
                 request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListDeploymentsRequest.SerializeToString,
@@ -163,6 +168,13 @@ class ProjectsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CancelDeployment(self, request, context):
+        """Asks for the end of one that is not finished (DEPLOYMENT_FINISHED otherwise); returned as it is now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListDeployments(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -226,6 +238,11 @@ def add_ProjectsServicer_to_server(servicer, server):
             ),
             'GetDeployment': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDeployment,
+                    request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.GetDeploymentRequest.FromString,
+                    response_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.Deployment.SerializeToString,
+            ),
+            'CancelDeployment': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelDeployment,
                     request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.GetDeploymentRequest.FromString,
                     response_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.Deployment.SerializeToString,
             ),
@@ -508,6 +525,33 @@ class Projects:
             request,
             target,
             '/shipoff.projects.v1.Projects/GetDeployment',
+            proto_dot_projects_dot_v1_dot_projects__pb2.GetDeploymentRequest.SerializeToString,
+            proto_dot_projects_dot_v1_dot_projects__pb2.Deployment.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelDeployment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shipoff.projects.v1.Projects/CancelDeployment',
             proto_dot_projects_dot_v1_dot_projects__pb2.GetDeploymentRequest.SerializeToString,
             proto_dot_projects_dot_v1_dot_projects__pb2.Deployment.FromString,
             options,

@@ -28,6 +28,8 @@ class ProjectsStub:
     CreateDeployment: _aio.UnaryUnaryMultiCallable[_projects_pb2.CreateDeploymentRequest, _projects_pb2.Deployment]
     """Writes the row and the event deployment.requested in one transaction. The same deployment_id twice is the same deployment."""
     GetDeployment: _aio.UnaryUnaryMultiCallable[_projects_pb2.GetDeploymentRequest, _projects_pb2.Deployment]
+    CancelDeployment: _aio.UnaryUnaryMultiCallable[_projects_pb2.GetDeploymentRequest, _projects_pb2.Deployment]
+    """Asks for the end of one that is not finished (DEPLOYMENT_FINISHED otherwise); returned as it is now."""
     ListDeployments: _aio.UnaryUnaryMultiCallable[_projects_pb2.ListDeploymentsRequest, _projects_pb2.ListDeploymentsResponse]
     GetDeploymentSpec: _aio.UnaryUnaryMultiCallable[_projects_pb2.GetDeploymentRequest, _projects_pb2.DeploymentSpec]
     """For the orchestrator only: everything that a build and a release need, env vars in clear."""
@@ -106,6 +108,14 @@ class ProjectsServicer(metaclass=_abc_1.ABCMeta):
         request: _projects_pb2.GetDeploymentRequest,
         context: _aio.ServicerContext[_projects_pb2.GetDeploymentRequest, _abc.Awaitable[_projects_pb2.Deployment]],
     ) -> _abc.Awaitable[_projects_pb2.Deployment]: ...
+
+    @_abc_1.abstractmethod
+    def CancelDeployment(
+        self,
+        request: _projects_pb2.GetDeploymentRequest,
+        context: _aio.ServicerContext[_projects_pb2.GetDeploymentRequest, _abc.Awaitable[_projects_pb2.Deployment]],
+    ) -> _abc.Awaitable[_projects_pb2.Deployment]:
+        """Asks for the end of one that is not finished (DEPLOYMENT_FINISHED otherwise); returned as it is now."""
 
     @_abc_1.abstractmethod
     def ListDeployments(

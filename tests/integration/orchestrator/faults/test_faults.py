@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from kernel.events import DeploymentCanceled, Envelope
-from tests.integration.orchestrator.faults.app import NAME, App, until
+from tests.integration.orchestrator.faults.app import NAME, PATH, App, until
 from tests.integration.orchestrator.faults.rig import Rig
 from tests.integration.orchestrator.workshop import processes_with
 
@@ -115,11 +114,11 @@ def test_a_cancel_ends_the_build_and_all_of_its_processes(rig: Rig, app: App) ->
     with app.pushed(f"({marker} & setsid {marker} & {marker})"):
         app.reaches("BUILDING", known)
         until(lambda: len(processes_with(marker.replace(" ", "\0"))) >= 3, "the build does not run")
-        deployment = app.newest()
-        event = DeploymentCanceled(deployment["id"], deployment["project_id"], "production")
-        with redis(rig) as client:
-            client.xadd("deployments", {"e": Envelope(event, key=f"{event.project_id}/production").encode()})
+        status, body = rig.platform.call("POST", f"{PATH}/deployments/{app.newest()['id']}/cancel", {})
+        assert status == 202, body
         until(lambda: not processes_with(marker.replace(" ", "\0")), "the build left processes")
     assert app.ends()["state"] == "CANCELED"
+    status, body = rig.platform.call("POST", f"{PATH}/deployments/{app.newest()['id']}/cancel", {})
+    assert (status, body["code"]) == (409, "DEPLOYMENT_FINISHED")
     assert app.text() == served
     app.settles()
