@@ -24,6 +24,7 @@ from kernel.errors import ShipoffError
 from kernel.tasks import spawn, stop
 from router.core.hosts import PARTS
 from router.core.table import Table
+from router.core.touched import Key, Touched
 from router.edge.context import Edge
 from router.loading import Pace, uncollected
 
@@ -101,7 +102,7 @@ class Snapshot:
     async def _write(self) -> None:
         table = self._edge.table
         aside = self._path.with_suffix(f".{os.getpid()}")
-        table.touched = set()
+        table.touched = Touched()
         try:
             with aside.open("wb") as file:
                 await self._fill(table, _Checked(file))
@@ -119,12 +120,13 @@ class Snapshot:
             await self._put(table, out, table.part(number))
         await self._put(table, out, (_latest(table, release) for release in table.releases))
         for _ in range(_ROUNDS):
-            touched = table.touched or set()
-            if len(touched) <= _LAST_STEP:
+            touched = table.touched
+            if touched is None or len(touched) <= _LAST_STEP:
                 break
-            table.touched = set()
-            await self._put(table, out, (_latest(table, key) for key in touched))
-        await out.end([_latest(table, key) for key in table.touched or ()], table.version)
+            table.touched = Touched()
+            await self._put(table, out, (_latest(table, key) for key in touched.drain()))
+        last = table.touched.drain() if table.touched is not None else ()
+        await out.end([_latest(table, key) for key in last], table.version)
 
     async def _put(self, table: Table, out: _Checked, records: Iterable[dict[str, Any]]) -> None:
         pace, batch = Pace(), []
@@ -172,7 +174,7 @@ class _Checked:
         os.fsync(self._file.fileno())
 
 
-def _latest(table: Table, key: tuple[bytes, bytes] | str) -> dict[str, Any]:
+def _latest(table: Table, key: Key) -> dict[str, Any]:
     """The line that makes a reader's table have of a key what this one has."""
     record = table.record(key)
     if record is not None:

@@ -10,7 +10,7 @@ cdef class Table:
     cdef public str epoch
     cdef public long long version
     cdef public Releases releases
-    cdef public set touched
+    cdef public object touched
     cdef public Hosts _exact
     cdef public Hosts _wildcards
     cdef public dict _warm

@@ -18,20 +18,21 @@ from router.core.reading import RECORD_INVALID, Json
 from router.core.records import EndpointsRecord, Route, host_of, prefix_of
 from router.core.releases import Release, Releases
 from router.core.target import path_of
+from router.core.touched import Touched
 
 
 class Table:
     """All routes and releases at one version of one epoch.
 
     Attributes:
-        touched: while it is a set, every change leaves there whose record it changed: a (host, path) or a release.
+        touched: while it is there, every change leaves there whose record it changed: a (host, path) or a release.
     """
 
     def __init__(self, epoch: str = "", version: int = 0) -> None:
         self.epoch = epoch
         self.version = version
         self.releases = Releases()
-        self.touched: set[tuple[bytes, bytes] | str] | None = None
+        self.touched: Touched | None = None
         self._exact = Hosts()
         self._wildcards = Hosts(b"*")
         self._warm = self._exact.warm
@@ -126,7 +127,8 @@ class Table:
         """Adds or replaces the endpoints of a release; returns endpoints that have left the table."""
         left, losers = self.releases.put(record)
         if self.touched is not None:
-            self.touched.update((record.id, *losers))
+            for name in (record.id, *losers):
+                self.touched.add(name)
         return _leave(left)
 
     def delete_release(self, release: str) -> list[Endpoint]:
