@@ -351,6 +351,7 @@ on conflict (project_id, environment, process) do nothing
 
 -- name: routes_of_hosts
 select record from routes where project_id = $1 and host = any($2::text[])
+
 -- name: retire_releases
 with ranked as (
   select id, created_at, row_number() over (partition by project_id, environment order by id desc) as place

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,3 +152,17 @@ def test_an_order_gives_it_all_requests_before_its_time(platform: Platform, rele
 def test_what_is_no_plan_is_refused(platform: Platform, releases: dict[str, str]) -> None:
     done = deploy(platform, releases["1"], steps=[50, 20])
     assert (done["state"], done["failure"]["reason"]) == ("FAILED", "CANARY_INVALID")
+
+
+def test_a_push_may_be_a_canary(platform: Platform, releases: dict[str, str], tmp_path: Path) -> None:
+    deploy(platform, releases["1"])
+    repository = Repository(platform, PROJECT, tmp_path)
+    repository.write("package.json", PACKAGE)
+    repository.write("index.js", "require('http').createServer((q, a) => a.end('pushed')).listen(process.env.PORT)\n")
+    repository.commit("pushed")
+    with Visitors(platform, PROJECT, marks=("version 1", "pushed")) as visitors:
+        pushed = repository.push("main:refs/deploy/canary/50/3")
+    assert pushed.status == 0, pushed.output
+    assert "50 % of the requests go to" in pushed.output
+    assert (visitors.failures, visitors.seen) == ([], {"version 1", "pushed"})
+    assert platform.get(PROJECT).text == "pushed"

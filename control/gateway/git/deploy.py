@@ -14,9 +14,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
+
+import orjson
 
 from control.gateway.clients import Clients
 from control.gateway.git import story
@@ -35,6 +38,8 @@ log = logging.getLogger(__name__)
 PRODUCTION: Final = "production"
 PREVIEW: Final = "preview/"
 HEADS: Final = "refs/heads/"
+# refs/deploy/canary/5,25,50 or …/60: to production as a canary, in these steps (per cent), of so many seconds each
+_CANARY: Final = re.compile(r"canary/(?P<steps>[0-9]{1,2}(?:,[0-9]{1,2}){0,19})(?:/(?P<step_s>[0-9]{1,5}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,14 @@ class Command:
     def deletes(self) -> bool:
         """Whether the ref is to go."""
         return not self.new.strip("0")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a commit is deployed; `canary` is the JSON of a plan, "" for none."""
+
+    environment: str
+    canary: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +99,13 @@ class Deployer:
         """Answers every command; those that wait for a deployment come last."""
         production = push.grant.project.production_branch
         for command in commands:
-            environment = environment_of(command.ref, production)
-            if environment is None:
+            target = target_of(command.ref, production)
+            if target is None:
                 await speaker.report(f"ng {command.ref} there is no such environment; push {DEPLOY}/{PRODUCTION}")
-            elif command.deletes and environment != PRODUCTION:
-                await self._end_preview(push, command, environment, speaker)
+            elif command.deletes and target.environment != PRODUCTION:
+                await self._end_preview(push, command, target.environment, speaker)
             else:
-                verdict = await self._verdict(push, command, environment, speaker)
+                verdict = await self._verdict(push, command, target, speaker)
                 await speaker.report(f"ng {command.ref} {verdict}" if verdict else f"ok {command.ref}")
 
     async def _end_preview(self, push: Push, command: Command, environment: str, speaker: Speaker) -> None:
@@ -107,13 +120,13 @@ class Deployer:
         await speaker.report(f"ok {command.ref}")
         await speaker.report("option fall-through")
 
-    async def _verdict(self, push: Push, command: Command, environment: str, speaker: Speaker) -> str:
+    async def _verdict(self, push: Push, command: Command, target: Target, speaker: Speaker) -> str:
         """Why the ref is refused, or "" when its deployment is live."""
         if command.deletes:
             return "the production branch cannot be deleted"
         try:
             async with asyncio.timeout(self._wait_s):
-                deployment = await self._request(push, command, environment)
+                deployment = await self._request(push, command, target)
                 step = await self._narrator.narrate(push.grant.project, deployment, speaker.say)
                 return await self._conclude(push, command, deployment, step)
         except TimeoutError:
@@ -126,7 +139,7 @@ class Deployer:
                 await speaker.say(line)
             return f"deployment failed: {error.code}"
 
-    async def _request(self, push: Push, command: Command, environment: str) -> projects_pb2.Deployment:
+    async def _request(self, push: Push, command: Command, target: Target) -> projects_pb2.Deployment:
         """Keeps the commit, then asks for its deployment."""
         uploaded = command.ref.startswith(DEPLOY)
         deployment_id = ids.new("dep")
@@ -139,7 +152,8 @@ class Deployer:
         request = projects_pb2.CreateDeploymentRequest(
             deployment_id=deployment_id,
             project_id=push.grant.project.id,
-            environment=environment,
+            environment=target.environment,
+            canary=target.canary,
             commit=command.new,
             ref=ref,
             message=subject[:1000],
@@ -155,14 +169,19 @@ class Deployer:
         return ""
 
 
-def environment_of(ref: str, production_branch: str) -> str | None:
-    """Where a push of a ref is deployed; None for a ref that names no environment.
+def target_of(ref: str, production_branch: str) -> Target | None:
+    """Where a push of a ref is deployed, and how; None for a ref that names no environment.
 
     Tags and other refs never come here: git's own receive-pack handles them.
     """
     if ref.startswith(HEADS):
         branch = ref.removeprefix(HEADS)
-        return PRODUCTION if branch == production_branch else f"{PREVIEW}{branch}"
-    environment = ref.removeprefix(f"{DEPLOY}/")
-    named = environment == PRODUCTION or (environment.startswith(PREVIEW) and environment != PREVIEW)
-    return environment if named else None
+        return Target(PRODUCTION if branch == production_branch else f"{PREVIEW}{branch}")
+    named = ref.removeprefix(f"{DEPLOY}/")
+    if match := _CANARY.fullmatch(named):
+        steps, step_s = [int(step) for step in match["steps"].split(",")], match["step_s"]
+        plan = {"steps": steps, **({"step_s": int(step_s)} if step_s else {})}
+        return Target(PRODUCTION, orjson.dumps(plan).decode())
+    if named == PRODUCTION or (named.startswith(PREVIEW) and named != PREVIEW):
+        return Target(named)
+    return None

@@ -22,6 +22,10 @@ def deploy(
     ] = None,
     create: Annotated[bool, typer.Option("--create", help="Make the project if there is none of this name.")] = False,
     preview: Annotated[str, typer.Option(help="Deploy to this preview instead of production.")] = "",
+    canary: Annotated[
+        str,
+        typer.Option(help="Try it on part of the requests first: per cent by steps, e.g. 5,25,50 or 5,25,50/60 (s)."),
+    ] = "",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the deployment as JSON; progress goes to stderr.")
     ] = False,
@@ -35,7 +39,7 @@ def deploy(
     found = _found(api, name, create=create)
     stream = sys.stderr if as_json else sys.stdout
     with snapshot.of_folder(folder) as taken:
-        environment = f"preview/{preview}" if preview else "production"
+        environment = f"preview/{preview}" if preview else f"canary/{canary}" if canary else "production"
         tell = partial(print, file=stream, flush=True)
         done = push(folder, api.git_url(found["name"]), api.who, taken, environment, tell)
     if as_json and done.deployment_id:

@@ -42,7 +42,7 @@ def push(
         url: of the project's repository.
         who: whose token.
         snapshot: the commit.
-        environment: where it is deployed.
+        environment: where it is deployed, or `canary/<steps>`.
         tell: gets each line of the platform.
 
     Raises:
