@@ -13,6 +13,7 @@ from router.core.hosts import Hosts
 from router.core.packed import pack
 from router.core.records import EndpointsRecord, Route, parse
 from router.core.table import Table
+from router.core.touched import Touched
 
 
 def make(*records: dict[str, Any]) -> Table:
@@ -266,9 +267,12 @@ def test_what_is_asked_for_once_does_not_drive_out_what_is_busy() -> None:
 
 def test_changes_leave_a_trace_for_whoever_writes_the_table() -> None:
     table = make(route("a.test"), endpoints("rel_1", "tcp:h:1"))
-    table.touched = set()
+    touched = table.touched = Touched()
     table.put(route("b.test", "/x"))
     table.delete_route("A.test", "/")
     table.delete_release("rel_1")
-    assert table.touched == {(b"b.test", b"/x"), (b"a.test", b""), "rel_1"}
-    assert [table.record(key) is None for key in sorted(table.touched, key=str)] == [True, False, True]
+    assert len(touched) == 3
+    keys = sorted(touched.drain(), key=str)
+    assert keys == [(b"a.test", b""), (b"b.test", b"/x"), "rel_1"]
+    assert [table.record(key) is None for key in keys] == [True, False, True]
+    assert not touched
