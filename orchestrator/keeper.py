@@ -23,7 +23,7 @@ from kernel.deployments import Stage
 from kernel.errors import ShipoffError
 from kernel.sealing import Sealer
 from orchestrator.build.running import WEB
-from orchestrator.convergence import Wait
+from orchestrator.convergence import Start, Wait
 from orchestrator.drivers.base import ExitInfo, InstanceInfo
 from orchestrator.endpoints import Empty, Endpoints
 from orchestrator.failures import ProcessFailedError
@@ -190,7 +190,9 @@ class Keeper:
                 await self._publish(release_id, empty)  # at once: no router should go on trying a dead instance
         for work in found.works:
             if work.row["id"] not in self._claimed and not isinstance(work.step, Wait):
-                self._begin(f"{work.row['id']}/{work.process.name}", partial(self._carry_out, work))
+                # Starting does not wait for what ends: an app that is woken needs no farewell of its old instance.
+                kind = "starts" if isinstance(work.step, Start) else "ends"
+                self._begin(f"{work.row['id']}/{work.process.name}/{kind}", partial(self._carry_out, work))
         for release_id, instance_ids in found.strays.items():
             if release_id not in self._claimed:
                 self._begin(release_id, partial(self._drain.retire, release_id, instance_ids))

@@ -48,7 +48,7 @@ class Look:
     """What one look found.
 
     Attributes:
-        works: one for each process that needs a step.
+        works: for each process that needs it a step, and one more for instances that are on their way out.
         stale: releases whose endpoints record does not name the ready instances, with the record's state when empty.
         strays: instances of releases that are neither current nor in the making.
         idle: workers of releases that are kept warm: two releases must not go on doing the same work.
@@ -139,11 +139,10 @@ class Observer:
                 crashed_at=crash["last_at"] if crash else None,
                 fresh_since=state.restarts.get(environment),
             )
-            # What a process that was killed had begun, to start or to stop, is ended first.
+            # What a process that was killed had begun, to start or to stop, is ended; others need not wait for that.
             begun = tuple(one["id"] for one in running if one["state"] != "ready")
-            step = Stop(begun) if begun else next_step(seen, state.now)
-            if step is not None:
-                found.works.append(Work(row, process, step, empty))
+            steps = (Stop(begun) if begun else None, next_step(seen, state.now))
+            found.works += [Work(row, process, step, empty) for step in steps if step is not None]
 
 
 def _ready(row: Row, state: _State) -> Ready:

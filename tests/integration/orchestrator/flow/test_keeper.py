@@ -176,6 +176,20 @@ async def test_one_that_ignores_sigterm_is_killed_after_its_grace(shop: Shop) ->
     await until(ended)
 
 
+async def test_who_is_woken_does_not_wait_for_the_old_instance_to_end(shop: Shop) -> None:
+    await shop.close()
+    shop.settings = shop.settings.model_copy(update={"grace_s": 25.0})
+    await shop.open()
+    stubborn = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SERVE
+    release = await shop.release(plan(scaling=Scaling(min=0, max=1)), {"serve.py": stubborn})
+    old = await shop.runs(release, 1)
+    await want(shop, 0)
+    await shop.runs(release, 0)
+    await want(shop, 1)
+    assert await shop.runs(release, 1) != old
+    assert {row["id"] for row in await shop.rows(release, "draining")} == old
+
+
 async def test_workers_run_beside_the_web_process_and_end_with_their_release(shop: Shop) -> None:
     worker = Process("mail", "echo at work as $SHIPOFF_PROCESS without ${PORT:-a port}; exec sleep 600", instances=2)
     first = await shop.release(plan(RUN, None, worker), FILES)
