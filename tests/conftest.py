@@ -7,9 +7,11 @@ The servers' event loop lives in a thread of its own, so that sync and async tes
 server when the thread that forked it is gone (PR_SET_PDEATHSIG), which is when pytest is.
 """
 
+# environ: gRPC reads its setting when it is first imported, by whichever test comes first.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import shutil
 import tempfile
@@ -31,6 +33,9 @@ from stack.servers.seaweed import S3Address, Seaweed
 from stack.servers.valkey import Valkey
 from stack.unit import Unit, launch
 
+# Else gRPC starts its threads anew in every forked child, and one with threads can't enter a user namespace, as a
+# Postgres that root starts has to.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 T = TypeVar("T")
 MakeDatabase = Callable[[], str]
 

@@ -9,7 +9,9 @@ from tests.integration.orchestrator.faults.rig import Rig
 
 # A deployment begins in one of the first two, and the third is entered by canaries only.
 STAGES = [entering(stage) for stage in Stage if stage not in (Stage.QUEUE, Stage.FETCH, Stage.CANARY)]
-DONE = [boundary(write) for write in Write if write is not Write.FAIL for boundary in (before, after)]
+CANARY = (Write.SHARE, Write.REPORT)
+DONE = [boundary(write) for write in Write if write not in (Write.FAIL, *CANARY) for boundary in (before, after)]
+SHARED = [entering(Stage.CANARY), *(boundary(write) for write in CANARY for boundary in (before, after))]
 REUSED = [name for name in DONE if Write.BEGIN not in name]
 
 
@@ -37,6 +39,19 @@ def test_a_rollback_survives_a_kill(boundary: str, rig: Rig, app: App) -> None:
     served = app.text()
     rig.failpoint.write_text(boundary)
     status, body = rig.platform.call("POST", f"{PATH}/deployments", {"kind": "rollback"})
+    assert status == 201, body
+    dies(rig)
+    assert rig.platform.finished(NAME, body["id"])["state"] == "LIVE"
+    assert app.text() != served
+    app.settles()
+
+
+@pytest.mark.parametrize("boundary", SHARED)
+def test_a_canary_survives_a_kill(boundary: str, rig: Rig, app: App) -> None:
+    served = app.text()
+    rig.failpoint.write_text(boundary)
+    canary = {"steps": [50], "step_s": 1}
+    status, body = rig.platform.call("POST", f"{PATH}/deployments", {"kind": "rollback", "canary": canary})
     assert status == 201, body
     dies(rig)
     assert rig.platform.finished(NAME, body["id"])["state"] == "LIVE"
