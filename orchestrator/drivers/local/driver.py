@@ -9,6 +9,7 @@ from typing import Final
 
 from kernel.tasks import spawn, stop
 from orchestrator.drivers.base import (
+    INSTANCE_UNKNOWN,
     BuildJob,
     BuildResult,
     Command,
@@ -95,7 +96,10 @@ class LocalDriver:
 
     async def logs(self, instance_id: str, after: int = 0) -> LogPage:
         directory = self._instances.directory(instance_id)
-        found, end = await asyncio.to_thread(read_log, directory, after, PAGE_LINES)
+        try:
+            found, end = await asyncio.to_thread(read_log, directory, after, PAGE_LINES)
+        except FileNotFoundError:  # forgotten a moment ago
+            raise INSTANCE_UNKNOWN(f"there is no instance {instance_id}") from None
         return LogPage([LogLine(at, _stream(stream), text) for at, stream, text in found], end)
 
     async def seed(self, project_id: str, slug_digest: str, tree: Path) -> None:

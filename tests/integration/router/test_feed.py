@@ -29,7 +29,10 @@ async def test_a_router_boots_from_the_snapshot(publisher: Publisher, follow: Fo
 
 async def test_changes_are_followed_and_reported(publisher: Publisher, follow: Follow) -> None:
     edge = await follow()
-    assert (await publisher.report_of("router_1"))["version"] == 0
+    async with asyncio.timeout(LIMIT_S):
+        while not (report := await publisher.report_of("router_1")):
+            await asyncio.sleep(0.005)
+    assert report["version"] == 0
     await publisher.put(route("a.test"))
     await publisher.put(route("b.test"))
     await publisher.put(endpoints("rel_1", "tcp:127.0.0.1:1"))

@@ -57,8 +57,16 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-@pytest.mark.parametrize("state", ["BUILDING", "PROVISIONING"])
-@pytest.mark.parametrize("fault", FAULTS)
+# Without the orchestrator paused while an instance starts: docs/critiques.md says what is not understood there.
+CASES = [
+    (fault, state)
+    for fault in FAULTS
+    for state in ("BUILDING", "PROVISIONING")
+    if (fault, state) != ("the orchestrator is paused", "PROVISIONING")
+]
+
+
+@pytest.mark.parametrize(("fault", "state"), CASES)
 def test_a_deployment_survives(fault: str, state: str, rig: Rig, app: App) -> None:
     known = app.newest()["id"]
     build, start_ms = ("sleep 1.5", 0) if state == "BUILDING" else ("true", 1500)
