@@ -1,7 +1,7 @@
 """Clients that vanish in every state of a request, or come by the hundred and dawdle: nothing is left of them.
 
 The states are those of `MOVES` (core/request.py) and what lies between requests; each way to bring a request there is
-ended by RST and by FIN. What is counted before must be so again: connections, places, tasks, descriptors.
+ended by RST and by FIN. What is counted before must be so again: connections, places, tasks, sockets.
 """
 
 from __future__ import annotations
@@ -174,8 +174,25 @@ def counts(router: InProcess) -> dict[str, int]:
         "waiting": edge.guard.lanes.waiting(),
         "checking": edge.guard.checking,
         "tasks": len([t for t in asyncio.all_tasks() if t.get_name().startswith("router.")]),
-        "descriptors": sum(1 for _ in Path("/proc/self/fd").iterdir()),
+        "sockets": len(sockets_of(router)),
     }
+
+
+def sockets_of(router: InProcess) -> list[str]:
+    """Both ends of the router's connections, as what /proc/net/tcp says of each, or "reset" if it has left that table.
+
+    Not all descriptors of the process: the threads of other tests' gRPC open and close some at any time.
+    """
+    edge = router.edge
+    addresses = [e.address for r in edge.table.releases.values() for e in r.endpoints] + [edge.settings.s3_endpoint]
+    ports = {f"{int(address.rpartition(':')[2]):04X}" for address in (f":{router.port}", *addresses) if address}
+    rows = [line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:]]
+    own = {row[9]: " ".join(row) for row in rows if not ports.isdisjoint((row[1][-4:], row[2][-4:]))}
+    others = {row[9] for row in rows} - own.keys()
+    for name, column in (("tcp6", 9), ("udp", 9), ("udp6", 9), ("unix", 6)):
+        others |= {line.split()[column] for line in Path("/proc/self/net", name).read_text().splitlines()[1:]}
+    mine = {str(one.stat().st_ino) for one in Path("/proc/self/fd").iterdir() if one.is_socket()}
+    return [own.get(inode, "reset") for inode in mine - others]
 
 
 async def settle(router: InProcess, before: dict[str, int]) -> None:
@@ -189,7 +206,7 @@ async def settle(router: InProcess, before: dict[str, int]) -> None:
         if all(now[name] <= before[name] for name in before):
             return
         await asyncio.sleep(0.02)
-    assert now == before
+    assert now == before, sockets_of(router)
 
 
 def phase_of(router: InProcess, port: int) -> object:
