@@ -206,8 +206,17 @@ class Instances:
             await shipper.finish()
 
     async def discard(self, instance_id: str) -> None:
-        """Ends an instance that was to be and is not wanted any more, if it was begun at all."""
-        if await self._database.fetchval(SQL["is_open"], instance_id):
+        """Ends an instance that was to be and is not wanted any more, if it was begun at all.
+
+        Raises:
+            ShipoffError: the database is away. The instance is ended all the same, and the next survey writes it down.
+        """
+        try:
+            begun = await self._database.fetchval(SQL["is_open"], instance_id)
+        except ShipoffError:
+            await self.stop(instance_id, 0.0)
+            raise
+        if begun:
             await self.stop(instance_id, 0.0)
 
     async def survey(self) -> list[Row]:
@@ -287,15 +296,20 @@ class Instances:
         future = self.exited(end.instance_id)
         if not future.done():
             future.set_result(end)
-        if end.reason != "stopped":
-            try:
-                await self._settle(end.instance_id, self._meaning(end))
-            except ShipoffError as error:
-                log.warning("the end of %s is not recorded yet: %s", end.instance_id, error)
+        recorded = end.reason != "stopped" and await self._recorded(end)
         for listener in self._listeners:
             listener(end)
-        if end.reason != "stopped" and end.instance_id in self._shippers:
+        if recorded and end.instance_id in self._shippers:
             await self._forget(end.instance_id)
+
+    async def _recorded(self, end: ExitInfo) -> bool:
+        """Writes down how it ended; False if that is left to a survey, for which the driver must still know."""
+        try:
+            await self._settle(end.instance_id, self._meaning(end))
+        except ShipoffError as error:
+            log.warning("the end of %s is not recorded yet: %s", end.instance_id, error)
+            return False
+        return True
 
     def _meaning(self, end: ExitInfo) -> End:
         if isinstance(self._shippers.get(end.instance_id), JobLog) and (end.reason, end.exit_status) == ("exit", 0):

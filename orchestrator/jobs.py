@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Final
 
 from kernel.database import Database, load_queries
+from kernel.errors import ShipoffError
 from orchestrator.build.running import Process
 from orchestrator.drivers.base import ExitInfo, OnLine
 from orchestrator.instances import Instances
 from orchestrator.release.release import Release
 
 SQL: Final = load_queries("orchestrator")
+log = logging.getLogger(__name__)
 
 
 class Jobs:
@@ -33,7 +36,8 @@ class Jobs:
             on_line: gets its output.
 
         Raises:
-            ShipoffError: the driver's, or the database is away.
+            ShipoffError: the driver's, or the database is away. The command has not begun then, so the caller may
+                repeat this; what the platform fails in afterwards does not hide how the command ended.
         """
         for row in await self._database.fetch(SQL["open_jobs"], release.id, name):
             await self._instances.stop(row["id"], 0.0)
@@ -47,4 +51,10 @@ class Jobs:
                 await self._instances.told(instance_id)  # its last lines come before its end
                 return exited.result()
             finally:
-                await asyncio.shield(self._instances.discard(instance_id))
+                await asyncio.shield(self._discard(instance_id))
+
+    async def _discard(self, instance_id: str) -> None:
+        try:
+            await self._instances.discard(instance_id)
+        except ShipoffError as error:
+            log.warning("the end of job %s is recorded later: %s", instance_id, error)

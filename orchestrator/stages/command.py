@@ -51,7 +51,8 @@ class ReleaseCommand:
         attempt.enter(Stage.COMMAND)
         attempt.log.hide(release.env)
         await attempt.log.say(f"release command: {command}")
-        end = await self._jobs.run(release, NAME, command, self._within_s, attempt.log.line)
+        # It fails only before the command has begun: repeating it does not run the command twice.
+        end = await self._patiently(lambda: self._jobs.run(release, NAME, command, self._within_s, attempt.log.line))
         if end is None or end.reason != "exit" or end.exit_status != 0:
             # No last lines: the log has them already.
             raise ProcessFailedError(RELEASE_COMMAND_FAILED(self._told(end)), end.exit_status if end else 0, ())

@@ -128,14 +128,18 @@ class LocalInstances:
         known = self._running.pop(instance_id)
         asyncio.get_running_loop().remove_reader(known.keeper)
         os.close(known.keeper)
-        ended = self._conclude(known.info)
-        self._ended[instance_id] = replace(known.info, pid=0, exit=ended)
-        known.ended.set_result(ended)
+        known.ended.set_result(self._announce(known.info))
+
+    def _announce(self, info: InstanceInfo) -> ExitInfo:
+        """Takes note of an end, and tells the watchers."""
+        ended = self._conclude(info)
+        self._ended[info.instance_id] = replace(info, pid=0, exit=ended)
         for watcher in self._watchers:
             try:
                 watcher.put_nowait(ended)
             except asyncio.QueueFull:
-                log.error("a watcher of exits does not keep up; the exit of %s is only in list()", instance_id)
+                log.error("a watcher of exits does not keep up; the exit of %s is only in list()", info.instance_id)
+        return ended
 
     def _conclude(self, info: InstanceInfo) -> ExitInfo:
         """How it ended: as its keeper wrote, or lost when the keeper died before it could."""
@@ -192,8 +196,8 @@ class LocalInstances:
             raise
         record = json.loads((directory / "keeper.json").read_text())
         info = _info(record)
-        if not self._follow(info, record["started"]):
-            self._ended[info.instance_id] = info = replace(info, pid=0, exit=self._conclude(info))
+        if not self._follow(info, record["started"]):  # over before we looked: we may have been paused, and it is short
+            info = replace(info, pid=0, exit=self._announce(info))
         return info
 
     async def _order(self, spec: InstanceSpec, directory: Path, lower: Path, uid: int | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,19 @@ async def test_its_address_reaches_the_app(bench: Bench) -> None:
     assert (await bench.get(info.address)).endswith(b"hello")
     assert await bench.driver.list() == [info]
     assert (info.exit, info.started_at_ms > 0) == (None, True)
+
+
+async def test_one_that_is_over_before_its_start_was_noticed_is_told_all_the_same(bench: Bench) -> None:
+    ends = bench.driver.watch()
+    starting = tasks.spawn(bench.start("exit 3"), "test.start")
+    while not starting.done():
+        time.sleep(0.3)  # we are paused now and then, so that all that can happen has happened
+        await asyncio.sleep(0)
+    info = await starting
+    async with asyncio.timeout(20):
+        end = await anext(ends)
+    assert (end.instance_id, end.reason, end.exit_status) == (info.instance_id, "exit", 3)
+    assert [one.exit for one in await bench.driver.list()] == [end]
 
 
 async def test_one_that_does_not_listen_refuses_dials(bench: Bench) -> None:
