@@ -1,6 +1,10 @@
-"""Every example: pushed with the real git, served, and replaced under constant requests of which not one may fail."""
+"""Every example: pushed with the real git, served, and replaced, scaled and rolled back under constant requests.
+
+Not one of them may fail. That those which may sleep do, and wake, is for test_sleep.py.
+"""
 
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -72,6 +76,43 @@ def test_a_pushed_example_is_served_and_replaced_without_a_failed_request(
     assert visitors.seen == {before, after}
     live = [d for d in platform.deployments(example.name) if d["state"] == "LIVE"]
     assert len(live) == 1
+    if example.dynamic:
+        scaled(platform, example)
+    rolled_back(platform, example, before, after)
+
+
+def scaled(platform: Platform, example: Example) -> None:
+    """To two instances, and back to what its settings say."""
+    with Visitors(platform, example.name) as visitors:
+        for wanted, count in (({"instances": 2}, 2), ({"auto": True}, 1)):
+            status, body = platform.call("POST", f"/v1/projects/{example.name}/scale", wanted)
+            assert status == 200, body
+            give_up = time.monotonic() + 60
+            while ready(platform, example.name) != count:
+                assert time.monotonic() < give_up
+                time.sleep(0.1)
+    assert visitors.failures == []
+
+
+def ready(platform: Platform, project: str) -> int:
+    """How many instances of the live release serve; those of the one before may still be warm."""
+    _, found = platform.call("GET", f"/v1/projects/{project}/releases")
+    (live,) = [one["id"] for one in found["releases"] if one["live"]]
+    _, body = platform.call("GET", f"/v1/projects/{project}/instances")
+    return [one["state"] for one in body["instances"] if one["release_id"] == live].count("ready")
+
+
+def rolled_back(platform: Platform, example: Example, before: str, after: str) -> None:
+    """To what it was before, and from there to what it was then."""
+    with Visitors(platform, example.name, marks=(before, after)) as visitors:
+        for message in (before, after):
+            status, body = platform.call("POST", f"/v1/projects/{example.name}/deployments", {"kind": "rollback"})
+            assert status == 201, body
+            done = platform.finished(example.name, body["id"])
+            assert (done["state"], done["kind"]) == ("LIVE", "rollback"), done
+            assert message in platform.get(example.name).text
+    assert visitors.failures == []
+    assert visitors.seen == {before, after}
 
 
 def test_what_the_router_says_of_static_files(platform: Platform, checkout: Checkout) -> None:
