@@ -19,8 +19,11 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from kernel.database import migrate
+from control.projects.previews.service import PreviewLimits
+from control.projects.server import ProjectsServer
+from kernel.database import Database, migrate
 from kernel.rpc import RpcClient
+from kernel.sealing import Sealer
 from proto.auth.v1 import auth_pb2
 from proto.auth.v1.auth_pb2_grpc import AuthStub
 from stack.ports import free_ports
@@ -28,6 +31,21 @@ from tests.integration.control.driver import Driver, Plane
 
 MODULES = {"auth": "control.auth", "projects": "control.projects", "logsink": "logsink", "gateway": "control.gateway"}
 READY_S = 30.0
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """Of the projects service, empty."""
+    migrate(database_url, "control.projects")
+    opened = await Database.connect(database_url, max_size=8)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def server(database: Database) -> ProjectsServer:
+    """The projects service itself, called without a network."""
+    return ProjectsServer(database, Sealer(base64.b64encode(secrets.token_bytes(32)).decode()), PreviewLimits(2, 7))
 
 
 @pytest.fixture(scope="session")

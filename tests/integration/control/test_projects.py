@@ -3,37 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import secrets
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from control.projects.deployments.lifecycle import Lifecycle
-from control.projects.previews.service import PreviewLimits
 from control.projects.server import ProjectsServer
 from kernel import ids
-from kernel.database import Database, migrate
+from kernel.database import Database
 from kernel.errors import ShipoffError
 from kernel.events import DeploymentRequested, DeploymentStateChanged, Envelope, decode
-from kernel.sealing import Sealer
 from proto.projects.v1 import projects_pb2 as pb
 
 NO_CONTEXT: Any = None
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    migrate(database_url, "control.projects")
-    opened = await Database.connect(database_url, max_size=8)
-    yield opened
-    await opened.close()
-
-
-@pytest.fixture
-def server(database: Database) -> ProjectsServer:
-    return ProjectsServer(database, Sealer(base64.b64encode(secrets.token_bytes(32)).decode()), PreviewLimits(2, 7))
 
 
 async def make(server: ProjectsServer, **env: str) -> pb.Project:
