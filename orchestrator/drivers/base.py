@@ -382,4 +382,4 @@ class Driver(Protocol):
         """
 
     async def prune(self, keep_slugs: set[str]) -> None:
-        """Deletes unpacked slugs whose digests are not listed and that no instance runs on."""
+        """Deletes unpacked slugs whose digests are not listed and that no instance runs on, and what is half done."""

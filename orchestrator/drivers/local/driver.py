@@ -108,6 +108,7 @@ class LocalDriver:
 
     async def prune(self, keep_slugs: set[str]) -> None:
         await asyncio.to_thread(self._slugs.prune, keep_slugs, self._instances.slugs_in_use())
+        await self._instances.sweep()
 
     async def _keep_egress(self) -> None:
         """Starts the proxy again when it died: running apps find it where it was."""

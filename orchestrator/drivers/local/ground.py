@@ -42,6 +42,7 @@ class Ground:
         for path in (
             config.work_dir,
             config.instances,
+            config.discarded,
             config.slugs,
             config.caches,
             config.systems,

@@ -37,6 +37,11 @@ class LocalConfig:
         return self.work_dir / "instances"
 
     @property
+    def discarded(self) -> Path:
+        """What is left of instances while it is being deleted."""
+        return self.work_dir / "discarded"
+
+    @property
     def slugs(self) -> Path:
         """One directory per unpacked slug and uid."""
         return self.work_dir / "unpacked"

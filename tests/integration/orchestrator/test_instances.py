@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from kernel.errors import ShipoffError
 from kernel.tasks import spawn
 from orchestrator.drivers.base import INSTANCE_LIMITS, ExitInfo
 from orchestrator.drivers.local.driver import LocalDriver
+from orchestrator.drivers.local.instances import ABANDONED_S
 from orchestrator.drivers.local.layout import LocalConfig
 from tests.integration.orchestrator.workshop import SERVER, Workshop, dial, dismantle, get, tightened, until
 
@@ -68,6 +71,32 @@ async def test_an_ended_instance_is_forgotten_when_removed(workshop: Workshop) -
         await workshop.driver.logs(info.instance_id)
 
 
+async def test_who_dies_while_deleting_leaves_nothing_that_looks_like_an_instance(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = await workshop.start("echo x > /app/written; exit 0")
+    await workshop.driver.stop(info.instance_id, 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", lambda *_, **__: None)  # dead before the first file
+        await workshop.driver.remove(info.instance_id)
+    assert list(workshop.config.instances.iterdir()) == []
+    assert list(workshop.config.discarded.iterdir()) != []
+    await workshop.driver.prune(set())
+    assert list(workshop.config.discarded.iterdir()) == []
+
+
+async def test_a_start_that_somebody_died_over_is_cleared_away(workshop: Workshop) -> None:
+    info = await workshop.start(RUN)
+    left = workshop.config.instances / "ins_left"
+    (left / "upper").mkdir(parents=True)
+    await workshop.driver.prune(set())
+    assert left.exists()  # somebody may be at it yet
+    long_ago = time.time() - 2 * ABANDONED_S
+    os.utime(left, (long_ago, long_ago))
+    await workshop.driver.prune(set())
+    assert [path.name for path in workshop.config.instances.iterdir()] == [info.instance_id]
+
+
 async def test_what_one_instance_writes_no_other_sees(workshop: Workshop) -> None:
     spec = workshop.spec("ls /app; echo mine > /app/new; echo changed > /app/server.py; sleep 60")
     first = await workshop.driver.start(spec)
@@ -119,6 +148,7 @@ import asyncio, dataclasses, json, os, sys
 from pathlib import Path
 from orchestrator.drivers.base import InstanceSpec
 from orchestrator.drivers.local.driver import LocalDriver
+from orchestrator.drivers.local.instances import ABANDONED_S
 from orchestrator.drivers.local.layout import LocalConfig
 
 async def main():
