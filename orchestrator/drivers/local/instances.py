@@ -1,8 +1,7 @@
 """Starts, finds again, watches and stops instances. The truth about them is on disk and in their keepers.
 
 `<work_dir>/instances/<id>/` holds `keeper.json` (who keeps it, written by the keeper), `log.*`, `stop.json` (how much
-grace), `exit.json` (how it ended) and the instance's own changes to its app directory. A directory goes by one rename
-to `<work_dir>/discarded`, so whoever dies while deleting leaves none of which a part is missing.
+grace), `exit.json` (how it ended) and the instance's own changes to its app directory.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import contextlib
 import json
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -34,6 +32,7 @@ from orchestrator.drivers.base import (
 )
 from orchestrator.drivers.local import cgroups
 from orchestrator.drivers.local.builds import give
+from orchestrator.drivers.local.directories import Directories
 from orchestrator.drivers.local.ground import Ground, run_environment
 from orchestrator.drivers.local.keeper import write_json
 from orchestrator.drivers.local.launch import start_time
@@ -44,7 +43,6 @@ from orchestrator.drivers.local.usage import Processes
 
 log = logging.getLogger(__name__)
 REPORT_DEADLINE_S: Final = 30.0
-ABANDONED_S: Final = 300.0  # a start that has left nothing but its directory for so long was begun by somebody who died
 KILL_MARGIN_S: Final = 10.0
 MAX_PENDING_EXITS: Final = 1024
 
@@ -63,7 +61,8 @@ class LocalInstances:
 
     def __init__(self, ground: Ground, slugs: SlugCache) -> None:
         self._ground, self._slugs = ground, slugs
-        self._root, self._discarded = ground.config.instances, ground.config.discarded
+        self._root = ground.config.instances
+        self._directories = Directories(self._root, ground.config.discarded)
         self.spares = SpareKeepers()
         self._running: dict[str, _Known] = {}
         self._ended: dict[str, InstanceInfo] = {}
@@ -87,20 +86,8 @@ class LocalInstances:
                 await asyncio.to_thread(cgroups.kill_and_remove, self._ground.cgroups.directories(name))
 
     async def sweep(self) -> None:
-        """Deletes what somebody died over: starts that never came to a keeper, and deletions that were not finished."""
-        for directory in self._discover():
-            if _age_s(directory) > ABANDONED_S:
-                log.warning("instance %s was never started: removed", directory.name)
-                await asyncio.to_thread(self._delete, directory)
-        for directory in self._discarded.iterdir():
-            await asyncio.to_thread(_erase, directory)
-
-    def _delete(self, directory: Path) -> None:
-        """Removes an instance's directory, all or nothing."""
-        discarded = self._discarded / directory.name
-        with contextlib.suppress(FileNotFoundError):  # somebody else did
-            directory.rename(discarded)
-        _erase(discarded)
+        """Deletes what somebody who died has left half done."""
+        await self._directories.sweep(self._discover())
 
     def _discover(self) -> list[Path]:
         """Takes up what others have started; returns the directories of what does not run yet."""
@@ -205,7 +192,7 @@ class LocalInstances:
                 raise INSTANCE_START_FAILED(f"the sandbox did not start: {error}")
         except (ShipoffError, OSError, asyncio.CancelledError) as error:
             _end_keeper(directory)  # it may have come up and only not told us in time
-            await asyncio.shield(asyncio.to_thread(self._delete, directory))
+            await asyncio.shield(self._directories.delete(directory))
             if isinstance(error, OSError):
                 raise INSTANCE_START_FAILED(f"the sandbox cannot be prepared: {error}") from error
             raise
@@ -303,7 +290,7 @@ class LocalInstances:
     async def remove(self, instance_id: str) -> None:
         """Deletes what is left of an ended instance."""
         if self._ended.pop(instance_id, None) is not None:
-            await asyncio.to_thread(self._delete, self._root / instance_id)
+            await self._directories.delete(self._root / instance_id)
 
     def connections(self, instance_id: str) -> int:
         """Established connections to the instance's port, read from its network namespace (proc(5), net/tcp)."""
@@ -392,21 +379,6 @@ def _established(table: Path, port: int) -> int:
     except OSError:
         return 0
     return sum(row[3] == "01" and int(row[1].rpartition(":")[2], 16) == port for row in rows)
-
-
-def _age_s(directory: Path) -> float:
-    try:
-        return time.time() - directory.stat().st_mtime
-    except FileNotFoundError:  # deleted a moment ago
-        return 0.0
-
-
-def _erase(directory: Path) -> None:
-    """Deletes a directory; overlayfs leaves one inside that its owner may not enter."""
-    inner = directory / "work" / "work"
-    with contextlib.suppress(OSError):
-        inner.chmod(0o700)
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _end_keeper(directory: Path) -> None:

@@ -16,8 +16,8 @@ import pytest
 from kernel.errors import ShipoffError
 from kernel.tasks import spawn
 from orchestrator.drivers.base import INSTANCE_LIMITS, ExitInfo
+from orchestrator.drivers.local.directories import ABANDONED_S
 from orchestrator.drivers.local.driver import LocalDriver
-from orchestrator.drivers.local.instances import ABANDONED_S
 from orchestrator.drivers.local.layout import LocalConfig
 from tests.integration.orchestrator.workshop import SERVER, Workshop, dial, dismantle, get, tightened, until
 
@@ -147,8 +147,8 @@ STARTER = """
 import asyncio, dataclasses, json, os, sys
 from pathlib import Path
 from orchestrator.drivers.base import InstanceSpec
+from orchestrator.drivers.local.directories import ABANDONED_S
 from orchestrator.drivers.local.driver import LocalDriver
-from orchestrator.drivers.local.instances import ABANDONED_S
 from orchestrator.drivers.local.layout import LocalConfig
 
 async def main():

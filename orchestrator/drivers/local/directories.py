@@ -1,0 +1,69 @@
+"""The directories of instances, which go all or nothing.
+
+A directory that is not wanted any more is moved to `<work_dir>/discarded` by one rename before its files are deleted:
+who dies in the middle leaves nothing among the instances that misses a part, and the next sweep goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import shutil
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+log = logging.getLogger(__name__)
+ABANDONED_S: Final = 300.0  # a start that has left nothing but its directory for so long was begun by somebody who died
+
+
+class Directories:
+    """One directory per instance.
+
+    Args:
+        root: of all of them.
+        discarded: on the same file system.
+    """
+
+    def __init__(self, root: Path, discarded: Path) -> None:
+        self.root, self._discarded = root, discarded
+
+    async def delete(self, directory: Path) -> None:
+        """Removes an instance's directory."""
+        await asyncio.to_thread(self._delete, directory)
+
+    async def sweep(self, unborn: Iterable[Path]) -> None:
+        """Deletes what somebody died over: deletions that were not finished, and starts that never came to a keeper.
+
+        Args:
+            unborn: directories that have no keeper yet; those of late may get one.
+        """
+        for directory in unborn:
+            if _age_s(directory) > ABANDONED_S:
+                log.warning("instance %s was never started: removed", directory.name)
+                await self.delete(directory)
+        for directory in list(self._discarded.iterdir()):
+            await asyncio.to_thread(_erase, directory)
+
+    def _delete(self, directory: Path) -> None:
+        discarded = self._discarded / directory.name
+        with contextlib.suppress(FileNotFoundError):  # somebody else did
+            directory.rename(discarded)
+        _erase(discarded)
+
+
+def _age_s(directory: Path) -> float:
+    try:
+        return time.time() - directory.stat().st_mtime
+    except FileNotFoundError:  # deleted a moment ago
+        return 0.0
+
+
+def _erase(directory: Path) -> None:
+    """Deletes a tree; overlayfs leaves a directory inside that its owner may not enter."""
+    inner = directory / "work" / "work"
+    with contextlib.suppress(OSError):
+        inner.chmod(0o700)
+    shutil.rmtree(directory, ignore_errors=True)
