@@ -1,8 +1,8 @@
-# make setup | up | test | check | fmt | proto | lock | bench | bench-router | clean; ARGS="…" passes options through.
+# make setup | up | test | soak | check | fmt | proto | lock | bench | bench-router | clean; ARGS="…" passes options through.
 SHELL := /bin/sh
 PY := .venv/bin/python
 
-.PHONY: setup up test check fmt proto lock bench bench-router clean
+.PHONY: setup up test soak check fmt proto lock bench bench-router clean
 
 setup:  ## .venv with everything, from requirements.txt; nothing to do when nothing changed
 	@./stack/setup.sh
@@ -14,6 +14,9 @@ test: setup  ## unit, integration (real servers) and e2e tests: make test ARGS="
 	@$(PY) -m stack.runtimes || echo "tests: no PHP, so its example is skipped" >&2
 	@$(PY) -m pytest $(ARGS)
 	@[ -n "$(ARGS)" ] || SHIPOFF_ROUTER_PURE=1 $(PY) -m pytest -q tests/unit/router tests/integration/router
+
+soak: setup  ## an hour of changes and faults under load: make soak ARGS="--minutes 60 --seed 1"
+	@$(PY) -m pytest -q tests/soak $(ARGS)
 
 check: setup  ## formatting, lint, types, import contracts, house rules, generated code
 	@.venv/bin/ruff format --check --quiet . || { echo "unformatted files: run make fmt" >&2; exit 1; }

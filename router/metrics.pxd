@@ -2,10 +2,12 @@ cimport cython
 
 from router.core.request cimport Request
 
+cdef Py_ssize_t _STATUSES
+
 
 @cython.final
 cdef class Histogram:
-    cdef public list counts
+    cdef public long long[::1] counts
     cdef public double total
 
     @cython.locals(at=Py_ssize_t, bound=double)
@@ -14,7 +16,7 @@ cdef class Histogram:
 
 @cython.final
 cdef class Metrics:
-    cdef public list answers
+    cdef public long long[::1] answers
     cdef public dict errors
     cdef public Histogram durations
     cdef public Histogram first_bytes
@@ -60,4 +62,5 @@ cdef class Metrics:
     cdef public long long poisoned
     cdef public long long log_dropped
 
+    @cython.locals(kind=int, started=double, at=Py_ssize_t)
     cpdef answered(self, Request request, double ended)

@@ -5,6 +5,7 @@ No label ever holds a host, a path or a project: the number of series stays fixe
 
 from __future__ import annotations
 
+from array import array
 from typing import Any, Final
 
 from kernel.errors import ErrorKind
@@ -82,6 +83,7 @@ HISTOGRAMS: Final = {
     "cold_start": "what requests waited for an app that had to be woken",
     "feed_lag": "from an event of the table to its effect",
 }
+_STATUSES: Final = 600
 _WORST: Final = frozenset(
     (
         "certificate_names",
@@ -92,6 +94,11 @@ _WORST: Final = frozenset(
         "table_resync_seconds",
     )
 )
+
+
+def _zeros(count: int) -> array[int]:
+    """Counters that are no Python objects where compiled: those cost an allocation each time."""
+    return array("q", bytes(8 * count))
 
 
 class Histogram:
@@ -105,7 +112,7 @@ class Histogram:
     __slots__ = ("counts", "total")
 
     def __init__(self) -> None:
-        self.counts = [0] * (len(SECONDS) + 1)
+        self.counts = _zeros(len(SECONDS) + 1)
         self.total = 0.0
 
     def observe(self, seconds: float) -> None:
@@ -123,7 +130,7 @@ class Metrics:
     """The counters of one worker."""
 
     def __init__(self) -> None:
-        self.answers = [[0] * 600 for _ in KINDS]
+        self.answers = _zeros(len(KINDS) * _STATUSES)
         self.errors: dict[str, int] = {}
         self.durations = Histogram()
         self.first_bytes = Histogram()
@@ -179,7 +186,8 @@ class Metrics:
             ended: on the clock of `request.started`.
         """
         kind = request.kind
-        self.answers[kind][request.status] += 1
+        at = kind * _STATUSES + request.status
+        self.answers[at] += 1
         started = request.started
         self.durations.observe(ended - started)
         if kind == APP and request.first:
@@ -193,7 +201,7 @@ class Metrics:
 
     def unread(self, kind: ErrorKind) -> None:
         """Counts the answer to a head that could not be read."""
-        self.answers[ERROR][kind.status] += 1
+        self.answers[ERROR * _STATUSES + kind.status] += 1
         self.failed(kind.code)
 
     def failed(self, code: str) -> None:
@@ -207,10 +215,7 @@ class Metrics:
             "counters": {name: getattr(self, name) for name in COUNTERS},
             "gauges": gauges,
             "answers": {
-                f"{kind} {status}": count
-                for kind, counts in zip(KINDS, self.answers, strict=True)
-                for status, count in enumerate(counts)
-                if count
+                f"{KINDS[at // _STATUSES]} {at % _STATUSES}": count for at, count in enumerate(self.answers) if count
             },
             "errors": dict(self.errors),
             "histograms": {name: [*part.counts, part.total] for name, part in zip(HISTOGRAMS, parts, strict=True)},

@@ -13,7 +13,7 @@ cdef class Activity:
     cdef public long long retried
     cdef public long long failed
     cdef public long long upstream_5xx
-    cdef public list latency
+    cdef public long long[::1] latency
 
     cdef _restart(self, double now)
     cpdef begin(self, double now)

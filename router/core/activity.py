@@ -7,6 +7,7 @@ now the sum is the seconds that requests were in flight, however short they were
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -42,7 +43,7 @@ class Activity:
     def _restart(self, now: float) -> None:
         self.busy = -self.in_flight * now
         self.requests = self.held = self.retried = self.failed = self.upstream_5xx = 0
-        self.latency = [0] * BUCKETS
+        self.latency = array("q", bytes(8 * BUCKETS))
 
     def begin(self, now: float) -> None:
         """A request, or an upgraded connection, goes to an instance."""

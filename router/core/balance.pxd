@@ -20,7 +20,7 @@ cdef class Endpoint:
     cdef public Py_ssize_t failures
     cdef public long weight
     cdef public bint gone
-    cdef public dict idle
+    cdef public list idle
     cdef object __weakref__
 
 

@@ -65,7 +65,7 @@ class Endpoint:
         self.in_flight = 0
         self.open = 0
         self.gone = False
-        self.idle: dict[Any, None] = {}
+        self.idle: list[Any] = []
         self.idle_s = float("inf")
         self.learned_at = 0.0
         self.wanted = ""

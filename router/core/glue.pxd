@@ -40,10 +40,19 @@ cdef inline bytes numbered(bytes start, double number):
     return line
 
 
-cdef inline bytes glue_rest(bytes one, bytes two, bytes three, bytes data, Py_ssize_t start):
-    cdef Py_ssize_t rest = PyBytes_GET_SIZE(data) - start
+cdef inline bytes glue_answer(
+    bytes lines, bytes date, bytes request_id, bytes timing, bytes end, bytes data, Py_ssize_t at
+):
+    cdef Py_ssize_t rest = PyBytes_GET_SIZE(data) - at
     cdef bytes whole = PyBytes_FromStringAndSize(
-        NULL, PyBytes_GET_SIZE(one) + PyBytes_GET_SIZE(two) + PyBytes_GET_SIZE(three) + rest
+        NULL,
+        PyBytes_GET_SIZE(lines) + PyBytes_GET_SIZE(date) + 14 + PyBytes_GET_SIZE(request_id) + 2
+        + PyBytes_GET_SIZE(timing) + PyBytes_GET_SIZE(end) + rest,
     )
-    memcpy(_copy(_copy(_copy(PyBytes_AS_STRING(whole), one), two), three), PyBytes_AS_STRING(data) + start, rest)
+    cdef char *to = _copy(_copy(PyBytes_AS_STRING(whole), lines), date)
+    memcpy(to, "X-Request-Id: ", 14)
+    to = _copy(to + 14, request_id)
+    memcpy(to, "\r\n", 2)
+    to = _copy(_copy(to + 2, timing), end)
+    memcpy(to, PyBytes_AS_STRING(data) + at, rest)
     return whole

@@ -13,6 +13,6 @@ def numbered(start: bytes, number: float) -> bytes:
     return b"%b%d\r\n" % (start, number)
 
 
-def glue_rest(one: bytes, two: bytes, three: bytes, data: bytes, start: int) -> bytes:
-    """The parts, and what `data` has from `start` on."""
-    return b"".join((one, two, three, data[start:]))
+def glue_answer(lines: bytes, date: bytes, request_id: bytes, timing: bytes, end: bytes, data: bytes, at: int) -> bytes:
+    """A whole answer: header lines, Date, X-Request-Id, Server-Timing, what ends the head, and `data` from `at` on."""
+    return b"".join((lines, date, b"X-Request-Id: ", request_id, b"\r\n", timing, end, data[at:]))

@@ -37,6 +37,7 @@ cdef class Answering(Receiver):
 
     cpdef go_on_reading(self)
     cpdef bytes tail(self, Request request)
+    cpdef bytes whole(self, Request request, bytes lines, bytes date, bytes data, Py_ssize_t at)
     cpdef finish(self)
     cpdef hold(self, int reason)
     cpdef go_on(self, int reason)

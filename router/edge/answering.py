@@ -187,13 +187,17 @@ class Answering(Receiver):
 
     def tail(self, request: Request) -> bytes:
         """The last header lines of every answer, with the empty line."""
+        return self.whole(request, b"", b"", b"", 0)
+
+    def whole(self, request: Request, lines: bytes, date: bytes, data: bytes, at: int) -> bytes:
+        """An answer in one piece: its lines, the last ones of every answer, and `data` from `at` on."""
         end = b"\r\n"
         if not self.keep:
             end = b"Connection: close\r\n\r\n"
         elif not request.head.minor:
             end = b"Connection: keep-alive\r\n\r\n"
         times = self._timing(request) if self.edge.timed else b""
-        return glue.glue(b"X-Request-Id: ", request.id, b"\r\n", times, end)
+        return glue.glue_answer(lines, date, request.id, times, end, data, at)
 
     def _timing(self, request: Request) -> bytes:
         if request.first:

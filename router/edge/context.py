@@ -181,7 +181,7 @@ class Edge:
         if self.upstreams >= self.most_upstreams:
             other = self._idle()
             if other is not None:
-                next(iter(other.idle)).discard()
+                other.idle[0].discard()
         self.upstreams += 1
         endpoint.open += 1
 

@@ -63,5 +63,5 @@ cdef class Upstream(Receiver):
     cdef _part(self, Answering client)
 
 
-@cython.locals(idle=dict, upstream=Upstream)
+@cython.locals(idle=list, upstream=Upstream)
 cpdef Upstream take(Edge edge, Endpoint endpoint, bint careful)

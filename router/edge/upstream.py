@@ -99,13 +99,14 @@ class Upstream(Receiver):
         self.until = edge.now + idle_s
         if not endpoint.idle:
             edge.pools.add(endpoint)
-        endpoint.idle[self] = None
+        endpoint.idle.append(self)
         if endpoint.wanted:
             edge.guard.lanes.make_room(endpoint)
 
     def discard(self) -> None:
         """Closes a pooled connection."""
-        self.endpoint.idle.pop(self, None)
+        if self in self.endpoint.idle:
+            self.endpoint.idle.remove(self)
         self.transport.abort()
 
     def learn(self) -> None:
@@ -181,7 +182,7 @@ class Upstream(Receiver):
     def connection_lost(self, exc: Exception | None) -> None:
         endpoint, client = self.endpoint, self.client
         if client is None and self in endpoint.idle:
-            del endpoint.idle[self]
+            endpoint.idle.remove(self)
             self.learn()
         self.edge.closed(endpoint)
         if client is None:
@@ -288,7 +289,7 @@ class Upstream(Receiver):
         size = len(data) - head.end
         if self._mode == _SIZED and size <= self._left:
             # The common case: head and body in one write.
-            client.transport.write(glue.glue_rest(lines, date, client.tail(request), data, head.end))
+            client.transport.write(client.whole(request, lines, date, data, head.end))
             self._left -= size
             request.sent += size
             if not self._left:
@@ -387,7 +388,7 @@ def take(edge: Edge, endpoint: Endpoint, careful: bool) -> Upstream | None:
         return None  # the app closes them sooner than our clock can tell
     idle = endpoint.idle
     while idle:
-        upstream: Upstream = idle.popitem()[0]
+        upstream: Upstream = idle.pop()
         if (careful or upstream._since != edge.now) and upstream._is_stale():
             upstream.learn()
             upstream.transport.abort()

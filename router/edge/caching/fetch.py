@@ -175,6 +175,10 @@ class Fetch(Client):
         """Nothing of a connection is added to what the cache reads."""
         return b"\r\n"
 
+    def whole(self, request: Request, lines: bytes, date: bytes, data: bytes, at: int) -> bytes:
+        """Nor to a whole answer."""
+        return b"".join((lines, date, b"\r\n", data[at:]))
+
     def hold(self, reason: int) -> None:
         """It sends no body that could wait."""
 

@@ -52,11 +52,16 @@ class Pushing:
 
 @dataclass
 class App:
-    """The app and who watches it."""
+    """The app and who watches it.
+
+    Attributes:
+        instances: how many of it are wanted.
+    """
 
     rig: Rig
     repository: Repository
     version: int = 1
+    instances: int = 1
 
     def write(self, build: str = "true", start_ms: int = 0) -> None:
         """Commits the present version.
@@ -102,12 +107,12 @@ class App:
         return self.rig.platform.get(NAME).text
 
     def is_whole(self) -> bool:
-        """Whether what runs is what the rows say, and that is one instance of the release that serves."""
+        """Whether what runs is what the rows say, and that is the wanted instances of the release that serves."""
         _, body = self.rig.platform.call("GET", f"{PATH}/instances")
         known = {one["id"]: one["state"] for one in body["instances"] if one["state"] not in ("stopped", "crashed")}
         folder = self.rig.plan.state / "apps" / "instances"
         runs = {path.name for path in folder.iterdir() if not (path / "exit.json").exists()}
-        return list(known.values()) == ["ready"] and set(known) == runs
+        return list(known.values()) == ["ready"] * self.instances and set(known) == runs
 
     def settles(self) -> None:
         """Waits until nothing is left over."""

@@ -14,6 +14,7 @@ from stack.ports import free_ports
 from stack.services import MODULES
 from tests.e2e.world import Repository
 from tests.integration.orchestrator.faults.app import App
+from tests.integration.orchestrator.faults.clock import clock
 from tests.integration.orchestrator.faults.rig import Rig, build
 
 
@@ -24,9 +25,10 @@ def rig(servers: Any, s3_settings: Any, tmp_path_factory: pytest.TempPathFactory
     doors = [door for name in MODULES for door in (name, f"{name}.admin")]
     ports = dict(zip(doors, free_ports(len(doors)), strict=True))
     folder = tmp_path_factory.mktemp("rig")
-    running = build(servers, folder, run_dir, ports, s3_settings)
-    yield running
-    running.close()
+    with clock() as its_clock:
+        running = build(servers, folder, run_dir, ports, s3_settings, its_clock)
+        yield running
+        running.close()
     shutil.rmtree(run_dir, ignore_errors=True)
 
 

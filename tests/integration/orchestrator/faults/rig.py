@@ -34,6 +34,7 @@ from stack.servers.valkey import Valkey
 from stack.services import MODULES, OWN_DATABASE, Plan, Service
 from stack.unit import Unit, launch
 from tests.e2e.world import Platform
+from tests.integration.orchestrator.faults.clock import Clock
 from tests.integration.orchestrator.workshop import dismantle
 
 TRIES = 5
@@ -99,6 +100,7 @@ class Rig:
 
     Attributes:
         failpoint: the file in which a test names the boundary at which the orchestrator is to die.
+        clock: of everything that is started here; None where there is no C compiler.
     """
 
     servers: Any  # Servers of tests/conftest.py
@@ -106,6 +108,7 @@ class Rig:
     plan: Plan
     platform: Platform
     s3: Relay
+    clock: Clock | None
     running: dict[str, tuple[Unit, Process]] = field(default_factory=dict)
 
     @property
@@ -115,7 +118,8 @@ class Rig:
     def start(self, unit: Unit) -> None:
         """Starts a unit and waits until it is ready."""
         with (self.folder / f"{unit.name}.log").open("ab") as log:
-            self.running[unit.name] = (unit, self.servers.run(launch(unit, log.fileno())))
+            process = self.servers.run(launch(self.clock.of(unit) if self.clock else unit, log.fileno()))
+        self.running[unit.name] = (unit, process)
 
     def service(self, name: str) -> Service:
         tuning = {**TUNING, "SHIPOFF_ORCHESTRATOR_FAILPOINT": str(self.failpoint)}
@@ -160,7 +164,9 @@ class Rig:
         await dismantle(driver, config)
 
 
-def build(servers: Any, folder: Path, run_dir: Path, ports: Mapping[str, int], s3: Any) -> Rig:
+def build(
+    servers: Any, folder: Path, run_dir: Path, ports: Mapping[str, int], s3: Any, clock: Clock | None
+) -> Rig:
     """Starts the platform.
 
     Args:
@@ -169,6 +175,7 @@ def build(servers: Any, folder: Path, run_dir: Path, ports: Mapping[str, int], s
         run_dir: for its sockets, short.
         ports: of the services and their admin doors.
         s3: address of the object store.
+        clock: for all of it.
     """
     postgres = Postgres(folder / "postgres", run_dir, secrets.token_hex(16), FAST)
     valkey = Valkey(folder / "valkey", run_dir, secrets.token_hex(16))
@@ -190,7 +197,7 @@ def build(servers: Any, folder: Path, run_dir: Path, ports: Mapping[str, int], s
         log_level="INFO", runtimes="",
     )  # fmt: skip
     platform = Platform(folder, plan.gateway_url, plan.router_url, "")
-    rig = Rig(servers, folder, plan, platform, relay)
+    rig = Rig(servers, folder, plan, platform, relay, clock)
     rig.start(postgres)
     rig.start(valkey)
     servers.run(_databases(postgres.url(), plan))

@@ -1,61 +1,13 @@
 """What a deployment needs is taken away while it is built and while it is brought up; it ends right all the same."""
 
-import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from redis import Redis
 
 from tests.integration.orchestrator.faults.app import NAME, PATH, App, until
+from tests.integration.orchestrator.faults.faults import FAULTS, heal, redis
 from tests.integration.orchestrator.faults.rig import Rig
 from tests.integration.orchestrator.workshop import processes_with
-
-AWAY_S = 1.0
-Fault = Callable[[Rig], None]
-
-
-@contextmanager
-def redis(rig: Rig) -> Iterator[Any]:
-    client = Redis.from_url(rig.plan.redis_url)
-    yield client
-    client.close()
-
-
-def loses_its_data(rig: Rig) -> None:
-    with redis(rig) as client:
-        client.flushall()
-
-
-def refuses(rig: Rig) -> None:
-    rig.servers.run(rig.s3.set(refuse=True))
-    time.sleep(AWAY_S)
-    rig.servers.run(rig.s3.set())
-
-
-def is_slow(rig: Rig) -> None:
-    rig.servers.run(rig.s3.set(pause_s=0.1))  # for the rest of the deployment
-
-
-def is_paused(rig: Rig) -> None:
-    rig.send("orchestrator", signal.SIGSTOP)
-    time.sleep(4.0)  # longer than its lease
-    rig.send("orchestrator", signal.SIGCONT)
-
-
-FAULTS: dict[str, Fault] = {
-    "redis is killed and has its data": lambda rig: rig.restart("valkey"),
-    "redis loses its data": loses_its_data,
-    "postgres is killed": lambda rig: rig.restart("postgres"),
-    "postgres is restarted": lambda rig: rig.restart("postgres", signal.SIGINT),
-    "the object store refuses": refuses,
-    "the object store is slow": is_slow,
-    "the router is restarted": lambda rig: rig.restart("router"),
-    "the orchestrator is paused": is_paused,
-}
-
 
 CASES = [(fault, state) for fault in FAULTS for state in ("BUILDING", "PROVISIONING")]
 
@@ -68,9 +20,9 @@ def test_a_deployment_survives(fault: str, state: str, rig: Rig, app: App) -> No
         app.reaches(state, known)
         FAULTS[fault](rig)
         until(lambda: app.ends()["state"] == "LIVE", "it did not get live")
-    rig.servers.run(rig.s3.set())
     assert app.text() == f"version {app.version}"
     app.settles()
+    heal(rig)
 
 
 def test_events_that_come_again_late_and_in_another_order_change_nothing(rig: Rig, app: App) -> None:
