@@ -62,7 +62,7 @@ HOT: Final = (
     "edge/caching/responses.py",
 )
 # Only there when compiled; what imports them asks `COMPILED` first.
-EXTRA: Final = ("access_log/quick.pyx", "core/scan.pyx", "edge/quick.pyx", "edge/syscalls.pyx")
+EXTRA: Final = ("access_log/quick.pyx", "access_log/writer.pyx", "core/scan.pyx", "edge/quick.pyx", "edge/syscalls.pyx")
 _SUFFIX: Final = importlib.machinery.EXTENSION_SUFFIXES[0]
 _DIRECTIVES: Final = {
     "language_level": 3,

@@ -16,7 +16,8 @@ from kernel.errors import ShipoffError
 from kernel.service import end_with
 from kernel.tasks import spawn, stop
 from router import control
-from router.access_log.outlet import FileSink, Outlet, Sink, SocketSink
+from router.access_log.file import FileOutlet, file_outlet
+from router.access_log.outlet import Outlet, SocketSink
 from router.activity import ActivityReports
 from router.debug import Debug
 from router.edge.caching.purging import groups
@@ -71,9 +72,7 @@ class Worker:
         self._reports: ActivityReports | None = None
         self._file: TableFile | None = None
         self._snapshot: Snapshot | None = None
-        self._outlet: Outlet | None = None
-        if self._edge.access_log is not None:
-            self._outlet = Outlet(self._edge.access_log, self._sink(directory))
+        self._outlet = self._log_outlet(directory)
         if settings.table:
             self._file = TableFile(self._edge, Path(settings.table))
         else:
@@ -108,11 +107,13 @@ class Worker:
         finally:
             await self._close()
 
-    def _sink(self, directory: Path) -> Sink:
-        settings = self.settings
+    def _log_outlet(self, directory: Path) -> Outlet | FileOutlet | None:
+        settings, noted = self.settings, self._edge.access_log
+        if noted is None:
+            return None
         if settings.access_log:
-            return FileSink(settings.access_log)
-        return SocketSink(control.log_path(directory, settings.state_dir))
+            return file_outlet(noted, settings.access_log)
+        return Outlet(noted, SocketSink(control.log_path(directory, settings.state_dir)))
 
     async def _get_table(self) -> bool:
         """Waits for a table; False when the worker is stopped before."""

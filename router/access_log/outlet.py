@@ -105,8 +105,8 @@ class FileSink:
 
     at_once = 128  # all that may wait: a thread costs the same for one
 
-    def __init__(self, path: str) -> None:
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
         self._rest: deque[memoryview] = deque()
 
     async def put(self, frames: Sequence[Frame]) -> None:

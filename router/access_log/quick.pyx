@@ -16,6 +16,8 @@ from router.core.request import DONE as _DONE
 from router.core.request import KINDS
 
 from router.access_log.noted cimport AccessLog
+from router.access_log.noted cimport Frame as FrameType
+from router.access_log.writer cimport Writer
 from router.core.balance cimport Endpoint
 from router.core.head cimport RequestHead
 from router.core.records cimport Route
@@ -203,8 +205,13 @@ def quick_line(tuple entry, double offset, bytes by):
 
 
 cdef class LineLog(AccessLog):
-    """An access log that is JSON lines from the beginning."""
+    """An access log that is JSON lines from the beginning.
 
+    Attributes:
+        writer: where frames go; None keeps them until they are taken.
+    """
+
+    cdef public Writer writer
     cdef char _text[ROOM]
     cdef Py_ssize_t _used
     cdef Py_ssize_t _count
@@ -213,7 +220,7 @@ cdef class LineLog(AccessLog):
     cpdef add(self, Request request, str ip, double ended):
         """Notes a request that has ended; see AccessLog."""
         cdef Line line
-        if self._packed + self._count >= MOST_WAITING:
+        if self.writer is None and self._packed + self._count >= MOST_WAITING:
             self.dropped += 1
             return
         if not self._count:
@@ -231,13 +238,30 @@ cdef class LineLog(AccessLog):
         self._close_frame()
         AccessLog._gather(self)
 
+    def flush(self):
+        """Gives the writer what is noted."""
+        self._gather()
+
     def __len__(self):
-        return AccessLog.__len__(self) + self._count
+        return AccessLog.__len__(self) + self._count + (self.writer._records if self.writer is not None else 0)
 
     cdef _close_frame(self):
         if self._count:
-            self._keep(Frame(PyBytes_FromStringAndSize(self._text, self._used), self._count))
+            if self.writer is not None:
+                self._hand_on(self._text, self._used, self._count)
+            else:
+                AccessLog._keep(self, Frame(PyBytes_FromStringAndSize(self._text, self._used), self._count))
             self._used = self._count = 0
+
+    cdef _keep(self, FrameType frame):
+        if self.writer is not None:
+            self._hand_on(PyBytes_AS_STRING(frame.data), PyBytes_GET_SIZE(frame.data), frame.count)
+        else:
+            AccessLog._keep(self, frame)
+
+    cdef _hand_on(self, const char *text, Py_ssize_t size, Py_ssize_t records):
+        if not self.writer.put(text, size, records):
+            self.dropped += records
 
     cdef bint _write(self, Line *line, Request request, str ip, double ended) except -1:
         cdef RequestHead head = request.head

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -30,7 +29,9 @@ def grown(samples: list[dict[str, Footprint]]) -> list[str]:
     quarter = len(samples) // 4
     found = []
     for name in sorted(set.intersection(*(set(sample) for sample in samples))) if quarter else ():
-        early, late = ([sample[name] for sample in part] for part in (samples[quarter : 2 * quarter], samples[-quarter:]))
+        early, late = (
+            [sample[name] for sample in part] for part in (samples[quarter : 2 * quarter], samples[-quarter:])
+        )
         for field, spare in (("descriptors", SPARE_DESCRIPTORS), ("private", SPARE_BYTES)):
             before, after = (median(getattr(one, field) for one in part) for part in (early, late))
             if after > before * 1.25 + spare:
@@ -42,7 +43,7 @@ def _of(pid: int) -> Footprint:
     descriptors = private = 0
     for one in _tree(pid):
         try:
-            descriptors += len(os.listdir(f"/proc/{one}/fd"))
+            descriptors += sum(1 for _ in Path(f"/proc/{one}/fd").iterdir())
             rollup = Path(f"/proc/{one}/smaps_rollup").read_text()
         except OSError:  # it has just ended
             continue

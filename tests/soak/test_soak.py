@@ -1,8 +1,8 @@
 """An hour of changes and faults, in an order that a seed decides: `make soak ARGS="--minutes 60 --seed 1"`.
 
 An app is visited without a pause. Its owner deploys, rolls back, tries canaries and scales; in two of three changes
-something is taken away meanwhile (tests/integration/orchestrator/faults/faults.py). After each change the app serves what was
-asked for, as many instances run as are wanted and none besides; no request ever failed; nothing has grown at the end.
+something is taken away meanwhile (faults.py of the fault tests). After each change the app serves what was asked for,
+as many instances run as are wanted and none besides; no request ever failed; nothing has grown at the end.
 """
 
 import random
@@ -47,7 +47,7 @@ def test_nothing_is_lost_and_nothing_grows(
             change = order.choice(owner.changes)
             fault = order.choice([*faults, *[""] * (len(faults) // 2)])
             with capsys.disabled():
-                print(f"{change.__name__:<14} {fault or '-':<36} {visitors.answers} requests", flush=True)  # noqa: T201
+                print(f"{change.__name__:<14} {fault or '-':<36} {visitors.answers} requests", flush=True)
             striking = _suffer(rig, fault, order.uniform(0.0, 2.0)) if fault else None
             change()
             if striking is not None:
@@ -59,6 +59,6 @@ def test_nothing_is_lost_and_nothing_grows(
             suffered[fault] += 1
             samples.append(footprints(rig))
     with capsys.disabled():
-        print(f"{dict(done)}\n{dict(suffered)}\n{visitors.answers} requests, none failed")  # noqa: T201
-        print({name: (first, samples[-1].get(name)) for name, first in samples[0].items()})  # noqa: T201
+        print(f"{dict(done)}\n{dict(suffered)}\n{visitors.answers} requests, none failed")
+        print({name: (first, samples[-1].get(name)) for name, first in samples[0].items()})
     assert grown(samples) == []

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import select
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -19,9 +20,12 @@ import pytest
 
 from kernel.database import migrate
 from kernel.rpc import RpcClient
+from kernel.tasks import spawn
 from proto.logsink.v1 import logsink_pb2 as pb
 from proto.logsink.v1.logsink_pb2_grpc import LogsStub
-from router.access_log.lines import lines
+from router import COMPILED
+from router.access_log.file import FileOutlet, file_outlet, opened
+from router.access_log.lines import line_log, lines
 from router.access_log.noted import AccessLog
 from router.access_log.outlet import FileSink, Outlet
 from router.access_log.shipper import Shipper
@@ -278,7 +282,7 @@ async def test_the_file_has_a_line_for_every_request(
 async def test_a_full_disk_loses_no_line_of_a_frame_and_doubles_none(tmp_path: Path) -> None:
     """/dev/full refuses every write; what was noted waits, and stopping says what is lost."""
     noted = AccessLog(lines)
-    outlet = Outlet(noted, FileSink("/dev/full"))
+    outlet = Outlet(noted, FileSink(opened("/dev/full")))
     outlet.start()
     noted.add(ended(), "192.0.2.1", 1.0)
     async with asyncio.timeout(LIMIT_S):
@@ -286,6 +290,58 @@ async def test_a_full_disk_loses_no_line_of_a_frame_and_doubles_none(tmp_path: P
             await asyncio.sleep(0.02)
     assert [frame.count for frame in outlet._waiting] == [1]
     await outlet.stop()
+
+
+@pytest.mark.skipif(not COMPILED, reason="the thread without the interpreter's lock is compiled")
+async def test_what_a_full_disk_does_not_take_waits_within_bounds(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    noted = line_log()
+    outlet = file_outlet(noted, "/dev/full")
+    assert isinstance(outlet, FileOutlet)
+    outlet.start()
+    noted.add(ended(), "192.0.2.1", 1.0)
+    async with asyncio.timeout(LIMIT_S):
+        while not outlet.told:
+            await asyncio.sleep(0.02)
+    for _ in range(60_000):
+        noted.add(ended(), "192.0.2.1", 1.0)
+    await outlet.stop()
+    said = re.search(r"(\d+) records of the access log are lost: No space left on device", caplog.text)
+    assert said is not None
+    assert 10_000 < int(said[1]) == len(noted)
+    assert int(said[1]) + noted.take_dropped() == 60_001
+
+
+@pytest.mark.skipif(not COMPILED, reason="the thread without the interpreter's lock is compiled")
+async def test_a_reader_that_is_slow_gets_every_line_once_and_in_order(tmp_path: Path) -> None:
+    """A pipe takes 64 KB at a time, so most writes are cut short."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    noted = line_log()
+    outlet = file_outlet(noted, str(pipe))
+    outlet.start()
+    for size in range(5000):
+        noted.add(ended(sent=size), "192.0.2.1", 1.0)
+        if size % 1000 == 999:  # one that goes the long way, because it is escaped
+            noted.add(ended(head=b'GET /"x HTTP/1.1\r\nHost: a.test\r\n\r\n', sent=-1), "192.0.2.1", 1.0)
+    stopping = spawn(outlet.stop(), "stops")
+    found = b""
+    while (piece := await _read(end, 10_000)) != b"":
+        found += piece
+    await stopping
+    os.close(end)
+    sent = [json.loads(line)["sent"] for line in found.splitlines()]
+    assert [one for one in sent if one >= 0] == list(range(5000))
+    assert sent.count(-1) == 5
+
+
+async def _read(descriptor: int, size: int) -> bytes:
+    async with asyncio.timeout(LIMIT_S):
+        while not select.select([descriptor], [], [], 0)[0]:
+            await asyncio.sleep(0.001)
+    return os.read(descriptor, size)
 
 
 async def test_a_worker_that_is_killed_takes_no_count_back(

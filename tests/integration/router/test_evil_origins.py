@@ -248,10 +248,12 @@ async def test_an_app_that_resets_under_an_upload(router: InProcess, make_origin
 
     router.put(endpoints("rel_1", (await make_origin(script=script)).address))
     answers, rest = await converse(
-        router, ask("/up", "Content-Length: 3000000", method="POST") + b"u" * 3_000_000, ask("/good/next")
+        router,
+        ask("/up", "Content-Length: 3000000", method="POST") + b"u" * 3_000_000,
+        ask("/good/next", "Connection: close"),
     )
     if at == "answer" and not answers:
         assert rest.startswith(b"HTTP/1.1 200 ") or not rest
-    else:
-        assert [status for status, _ in answers] == [502]
+    else:  # when the kernel's buffers took the whole upload before the reset came, the next request has its turn
+        assert [status for status, _ in answers] in ([502], [502, 502])
     assert b"/good/next" not in rest

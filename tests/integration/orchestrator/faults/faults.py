@@ -1,4 +1,4 @@
-"""What is taken away from a platform: each fault is done to a rig and, but for a slow store and a clock, over when it returns."""
+"""What is taken away from a platform. A fault is over when its function returns, but for a slow store and a clock."""
 
 import signal
 import time

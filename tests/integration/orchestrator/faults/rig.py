@@ -164,9 +164,7 @@ class Rig:
         await dismantle(driver, config)
 
 
-def build(
-    servers: Any, folder: Path, run_dir: Path, ports: Mapping[str, int], s3: Any, clock: Clock | None
-) -> Rig:
+def build(servers: Any, folder: Path, run_dir: Path, ports: Mapping[str, int], s3: Any, clock: Clock | None) -> Rig:
     """Starts the platform.
 
     Args:
