@@ -150,10 +150,16 @@ class ObjectStore:
             return self._client
 
 
+# What S3 says of a signature that it does not take; to a HEAD it says no more than the status.
+_DOUBTED: Final = frozenset(("403", "AccessDenied", "RequestTimeTooSkewed", "SignatureDoesNotMatch"))
+
+
 class _S3RefusedError(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
-        self.code = code
+        self.code = (
+            f"{code}: wrong credentials, or a clock that is off by a quarter of an hour" if code in _DOUBTED else code
+        )
         self.missing = code in ("404", "NoSuchKey", "NotFound")
 
 

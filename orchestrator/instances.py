@@ -113,13 +113,23 @@ class Instances:
         """What runs now, by the driver's word."""
         return [info for info in await self._driver.list() if info.exit is None]
 
+    async def find(self, instance_id: str) -> InstanceInfo | None:
+        """What the driver knows of an instance, running or ended."""
+        return next((info for info in await self._driver.list() if info.instance_id == instance_id), None)
+
     @contextmanager
     def pending(self, count: int) -> Iterator[list[str]]:
         """Ids for new instances, which are the caller's affair while the block runs."""
         instance_ids = [ids.new("ins") for _ in range(count)]
+        with self.held(*instance_ids):
+            yield instance_ids
+
+    @contextmanager
+    def held(self, *instance_ids: str) -> Iterator[None]:
+        """While the block runs, these instances are the caller's affair."""
         self._pending.update(instance_ids)
         try:
-            yield instance_ids
+            yield
         finally:
             self._pending.difference_update(instance_ids)
 
@@ -148,10 +158,16 @@ class Instances:
             await asyncio.shield(self._settle(instance_id, End("crashed", "start")))
             raise
         if on_line is not None:
-            self._follow(info, JobLog(self._driver, info, on_line))
+            await self.follow(info, on_line)
         elif self._keeps:
             self._adopt(info, 0, release.deployment_id)
         return info
+
+    async def follow(self, info: InstanceInfo, on_line: OnLine) -> None:
+        """Hands a job's output on, from its beginning; see `start`."""
+        if (shipper := self._shippers.pop(info.instance_id, None)) is not None:
+            await shipper.stop()
+        self._ship(info, JobLog(self._driver, info, on_line))
 
     def _spec(self, release: Release, process: Process, instance_id: str) -> InstanceSpec:
         async def slug() -> Path:
@@ -338,9 +354,9 @@ class Instances:
         return (int(row["log_offset"]), str(row["deployment_id"])) if row is not None else (0, "")
 
     def _adopt(self, info: InstanceInfo, offset: int, deployment_id: str) -> None:
-        self._follow(info, InstanceLog(self._logs, self._driver, self._database, info, offset, deployment_id))
+        self._ship(info, InstanceLog(self._logs, self._driver, self._database, info, offset, deployment_id))
 
-    def _follow(self, info: InstanceInfo, shipper: InstanceLog) -> None:
+    def _ship(self, info: InstanceInfo, shipper: InstanceLog) -> None:
         self._shippers[info.instance_id] = shipper
         shipper.start()
 

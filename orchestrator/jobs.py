@@ -7,6 +7,7 @@ import logging
 from typing import Final
 
 from kernel.database import Database, load_queries
+from kernel.database.pool import Row
 from kernel.errors import ShipoffError
 from orchestrator.build.running import Process
 from orchestrator.drivers.base import ExitInfo, OnLine
@@ -15,10 +16,11 @@ from orchestrator.release.release import Release
 
 SQL: Final = load_queries("orchestrator")
 log = logging.getLogger(__name__)
+VERDICTS: Final = frozenset(("exit", "signal", "memory"))  # it has run to an end of its own
 
 
 class Jobs:
-    """Runs one job after the other, or several at a time; they know nothing of each other."""
+    """Runs jobs, each of them once: what an earlier process of ours has begun is followed to its end."""
 
     def __init__(self, database: Database, instances: Instances) -> None:
         self._database, self._instances = database, instances
@@ -26,32 +28,58 @@ class Jobs:
     async def run(self, release: Release, name: str, command: str, within_s: float, on_line: OnLine) -> ExitInfo | None:
         """Runs a command and returns how it ended; None when it did not in time and was killed.
 
-        One of the same name and release that an earlier process left is ended first. Cancelling ends the command.
+        Cancelling ends the command. It is begun again only when nobody knows how it ended: with its machine or keeper.
 
         Args:
             release: whose files and variables.
-            name: of the job, as its instance's process shows it.
+            name: of the job, as its instance's process shows it; a release has one of a name.
             command: shell command.
-            within_s: how long it may take.
+            within_s: how long it may take, from now.
             on_line: gets its output.
 
         Raises:
-            ShipoffError: the driver's, or the database is away. The command has not begun then, so the caller may
-                repeat this; what the platform fails in afterwards does not hide how the command ended.
+            ShipoffError: the driver's, or the database is away. The caller may repeat this; what the platform fails in
+                once the command has begun does not hide how it ended.
         """
-        for row in await self._database.fetch(SQL["open_jobs"], release.id, name):
+        row = await self._database.fetchrow(SQL["last_job"], release.id, name)
+        if row is not None and row["reason"] in VERDICTS:
+            return ExitInfo(row["id"], release.project_id, release.id, row["reason"], row["exit_status"], 0)
+        if row is not None and row["ended_at"] is None:
+            exited = self._instances.exited(row["id"])
+            info = await self._instances.find(row["id"])
+            if info is not None and info.exit is None:
+                log.info("job %s goes on", row["id"])
+                with self._instances.held(row["id"]):
+                    await self._instances.follow(info, on_line)
+                    return await self._end(row["id"], exited, within_s)
+            if info is not None and info.exit is not None and info.exit.reason in VERDICTS:
+                return await self._told_late(row, info.exit, on_line)
             await self._instances.stop(row["id"], 0.0)
         with self._instances.pending(1) as (instance_id,):
+            exited = self._instances.exited(instance_id)
             try:
-                exited = self._instances.exited(instance_id)
                 await self._instances.start(release, Process(name, command), instance_id, on_line)
-                done, _ = await asyncio.wait([exited], timeout=within_s)
-                if not done:
-                    return None
-                await self._instances.told(instance_id)  # its last lines come before its end
-                return exited.result()
-            finally:
+            except BaseException:
                 await asyncio.shield(self._discard(instance_id))
+                raise
+            return await self._end(instance_id, exited, within_s)
+
+    async def _end(self, instance_id: str, exited: asyncio.Future[ExitInfo], within_s: float) -> ExitInfo | None:
+        try:
+            done, _ = await asyncio.wait([exited], timeout=within_s)
+            if not done:
+                return None
+            await self._instances.told(instance_id)  # its last lines come before its end
+            return exited.result()
+        finally:
+            await asyncio.shield(self._discard(instance_id))
+
+    async def _told_late(self, row: Row, end: ExitInfo, on_line: OnLine) -> ExitInfo:
+        """It ended while nobody of us was there."""
+        for line in end.last_lines:
+            await on_line("stdout", line)
+        await self._discard(row["id"])
+        return end
 
     async def _discard(self, instance_id: str) -> None:
         try:

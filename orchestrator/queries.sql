@@ -120,8 +120,8 @@ where release_id = $1
   and (state = 'LIVE' or (state = 'PROVISIONING' and (flipped or canary_state ? 'weight'))) limit 1 for share
 
 -- name: add_release
-insert into releases (id, deployment_id, project_id, environment, kind, artifact, plan, health_strict, sealed_env)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+insert into releases (id, deployment_id, project_id, environment, kind, artifact, plan, health_strict, sealed_env, rules)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 
 -- name: command_done
 select command_done from releases where id = $1
@@ -129,8 +129,9 @@ select command_done from releases where id = $1
 -- name: set_command_done
 update releases set command_done = true where id = $1
 
--- name: open_jobs
-select id from instances where release_id = $1 and process = $2 and state in ('starting', 'ready', 'draining')
+-- name: last_job
+select id, reason, exit_status, ended_at from instances where release_id = $1 and process = $2
+order by started_at desc limit 1
 
 -- name: kept_release
 select r.* from releases r

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -83,7 +84,7 @@ def _rounds(found: Found, shape: Shape, peers: Sequence[Peer], rounds: int, plan
         with contextlib.suppress(OSError, RuntimeError):  # what is wrong is told by the first round
             _sample(shape, peer, plan.warm_s)
     for number in range(rounds):
-        for peer in _turned(here, number):
+        for peer in _mixed(here, number):
             try:
                 sample = _sample(shape, peer, plan.seconds * shape.stretch)
             except (OSError, RuntimeError) as error:
@@ -114,7 +115,7 @@ def rates(found: Found, running: Sequence[Peer], app: int, rate: int, rounds: in
         if plan.left_s() < 0:
             found.note(f"fixed rate, {rate}/s, round {number + 1}: out of time")
             return
-        for name, port in _turned(targets, number):
+        for name, port in _mixed(targets, number):
             try:
                 seen = at_rate(port, rate, plan.rate_seconds, seed=number + 1)
             except (OSError, Refused) as error:
@@ -154,9 +155,11 @@ def memory(
             peer.stop()
 
 
-def _turned(items: Sequence[Any], number: int) -> list[Any]:
-    at = number % len(items) if items else 0
-    return [*items[at:], *items[:at]]
+def _mixed(items: Sequence[Any], number: int) -> list[Any]:
+    """Another order each round, the same in every run: who always follows the same proxy pays for what that leaves in
+    the caches, and for what its collector does behind its turn.
+    """
+    return random.Random(number).sample(items, len(items))
 
 
 def _say(text: str) -> None:

@@ -36,7 +36,7 @@ class Plan:
 
 
 FULL: Final = {
-    "get_rounds": 9,
+    "get_rounds": 13,
     "rounds": 5,
     "seconds": 1.2,
     "warm_s": 0.3,

@@ -40,6 +40,13 @@ class ChangeEnv(Body):
     scope: Literal["", "all", "build", "run"] = ""
 
 
+class SetRules(Body):
+    """PUT /v1/projects/{project}/rules: the shapes of ARCHITECTURE.md, "Rules", checked by the projects service."""
+
+    rules: dict[str, Any]
+    deploy: bool = True
+
+
 class CreateDeployment(Body):
     """POST /v1/projects/{project}/deployments: brings a release live that is there already; a build comes by git.
 

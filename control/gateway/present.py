@@ -51,6 +51,11 @@ def env(message: projects_pb2.ListEnvResponse) -> Json:
     }
 
 
+def rules(message: projects_pb2.Rules) -> Json:
+    """What the owner says of a project's routes."""
+    return {"rules": orjson.loads(message.rules), "deployment_id": message.deployment_id or None}
+
+
 def deployment(message: projects_pb2.Deployment) -> Json:
     """A deployment; `failure` says what went wrong, and is null unless it FAILED."""
     failure = {

@@ -21,6 +21,7 @@ from control.gateway.views import (
     projects,
     releases,
     requests,
+    rules,
     shell,
 )
 
@@ -64,6 +65,8 @@ ROUTES: Final = (
     Route("DELETE", PROJECT + "/previews/{name:.+}", previews.delete),
     Route("GET", PROJECT + "/env", env.show),
     Route("PUT", PROJECT + "/env", env.change),
+    Route("GET", PROJECT + "/rules", rules.show),
+    Route("PUT", PROJECT + "/rules", rules.change),
     Route("GET", PROJECT + "/deployments", deployments.index),
     Route("POST", PROJECT + "/deployments", deployments.create),
     Route("GET", PROJECT + "/deployments/{id}", deployments.show),

@@ -3,6 +3,7 @@
 # ruff: noqa: N802 - the methods have the names that the .proto gives them
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from control.projects import convert
@@ -11,8 +12,11 @@ from control.projects.deployments.service import PRODUCTION, Deployments, Reques
 from control.projects.deployments.service import add as add_deployment
 from control.projects.env.service import Env
 from control.projects.previews.service import PreviewLimits, Previews
+from control.projects.routing.service import Routing
 from kernel import ids
 from kernel.database import Database
+from kernel.database.pool import Transaction
+from kernel.route_rules import RULES_INVALID
 from kernel.sealing import Sealer
 from proto.projects.v1 import projects_pb2 as pb
 from proto.projects.v1.projects_pb2_grpc import ProjectsServicer
@@ -25,7 +29,7 @@ class ProjectsServer(ProjectsServicer):
         self._database, self._limits = database, limits
         self._catalog, self._deployments = Catalog(database), Deployments(database, limits)
         self._previews = Previews(database)
-        self._env = Env(database, sealer)
+        self._env, self._routing = Env(database, sealer), Routing(database)
 
     async def CreateProject(self, request: pb.CreateProjectRequest, context: Any) -> pb.Project:
         """The project and its first env vars, or neither."""
@@ -64,17 +68,32 @@ class ProjectsServer(ProjectsServicer):
         deployment_id = ""
         async with self._database.transaction() as tx:
             changed = await self._env.change(tx, request.project_id, request.set, request.unset, request.scope)
-            if request.deploy and request.scope != "build" and await live_in(tx, request.project_id, PRODUCTION):
-                deployment_id = ids.new("dep")
-                wanted = Request(
-                    deployment_id, request.project_id, PRODUCTION, actor_id=request.actor_id, kind="config"
-                )
-                await add_deployment(tx, wanted, self._limits)
+            if request.deploy and request.scope != "build":
+                deployment_id = await self._deploy_change(tx, request.project_id, request.actor_id)
         return convert.env_to(changed, deployment_id)
+
+    async def _deploy_change(self, tx: Transaction, project_id: str, actor_id: str) -> str:
+        """Asks for what is live in production with the settings of now; "" when nothing is."""
+        if not await live_in(tx, project_id, PRODUCTION):
+            return ""
+        wanted = Request(ids.new("dep"), project_id, PRODUCTION, actor_id=actor_id, kind="config")
+        await add_deployment(tx, wanted, self._limits)
+        return wanted.deployment_id
 
     async def ListEnv(self, request: pb.ListEnvRequest, context: Any) -> pb.ListEnvResponse:
         """In clear."""
         return convert.env_to(await self._env.of(request.project_id))
+
+    async def SetRules(self, request: pb.SetRulesRequest, context: Any) -> pb.Rules:
+        """All of them, and with them, when asked for, the deployment that brings them live."""
+        async with self._database.transaction() as tx:
+            rules = await self._routing.replace(tx, request.project_id, _object(request.rules))
+            made = await self._deploy_change(tx, request.project_id, request.actor_id) if request.deploy else ""
+        return pb.Rules(rules=json.dumps(rules), deployment_id=made)
+
+    async def GetRules(self, request: pb.GetRulesRequest, context: Any) -> pb.Rules:
+        """As they are stored."""
+        return pb.Rules(rules=json.dumps(await self._routing.of(request.project_id)))
 
     async def CreateDeployment(self, request: pb.CreateDeploymentRequest, context: Any) -> pb.Deployment:
         """Row and event together; the same id twice is one deployment."""
@@ -103,4 +122,15 @@ class ProjectsServer(ProjectsServicer):
             project=convert.project_to(project),
             env={one.name: one.value for one in variables if one.scope != "build"},
             build_env={one.name: one.value for one in variables if one.scope != "run"},
+            rules=json.dumps(await self._routing.of(project.id)),
         )
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise RULES_INVALID("the rules are no JSON object")
+    return found

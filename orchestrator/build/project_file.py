@@ -15,9 +15,9 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from kernel.errors import ShipoffError, define
+from kernel.route_rules import RouteRules
 from orchestrator.build import running
 from orchestrator.build.plan import BuildPlan, BuildSettings
-from orchestrator.build.route_rules import RouteRules
 from orchestrator.build.schedule import check_schedule, check_timezone
 
 SHIPOFF_TOML_INVALID = define(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, cast
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
 
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
@@ -22,6 +22,7 @@ class Release:
         artifact: static: the manifest's key in the object store; dynamic: the sha256 of the slug.
         health_strict: the owner named a health path, so only 2xx and 3xx count as healthy there.
         env: the project's variables as they were when the release was made.
+        rules: what its owner said of the routes then; each goes before the plan's of the same name.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Release:
     plan: BuildPlan
     health_strict: bool
     env: dict[str, str]
+    rules: dict[str, Any] = field(default_factory=dict)
 
 
 async def save(tx: Transaction, release: Release, sealer: Sealer) -> None:
@@ -48,6 +50,7 @@ async def save(tx: Transaction, release: Release, sealer: Sealer) -> None:
         release.plan.to_json(),
         release.health_strict,
         sealer.seal(release.env, release.id),
+        release.rules,
     )
 
 
@@ -74,4 +77,5 @@ def from_row(row: Row, sealer: Sealer) -> Release:
         plan=BuildPlan.from_json(row["plan"]),
         health_strict=row["health_strict"],
         env=cast("dict[str, str]", sealer.open(row["sealed_env"], row["id"])),
+        rules=row["rules"],
     )

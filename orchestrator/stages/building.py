@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from kernel.database.pool import Row
 from kernel.deployments import Stage, State
 from orchestrator.attempt import Attempt, OvertakenError
@@ -42,6 +44,7 @@ class Building:
             plan=built.plan,
             health_strict=built.plan.health.strict,
             env=dict(spec.env),
+            rules=json.loads(spec.rules or "{}"),
         )
         return await self._releasing.made(attempt, release, spec.project.name)
 

@@ -1,7 +1,8 @@
 """The release command (migrations): once per release, before anything of it serves.
 
 It runs in an instance of the release, its output goes to the build log, and its failure ends the deployment while what
-served before serves on. Only an orchestrator that is killed while it runs makes it run again.
+served before serves on. An orchestrator that is killed while it runs leaves it running, and the next one follows it:
+only when its machine or its keeper dies is it run again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ RELEASE_COMMAND_FAILED = define(
     hint="what served before serves on; the command's output above says why, and it must end with status 0",
 )
 SQL: Final = load_queries("orchestrator")
-NAME: Final = "release"
+NAME: Final = "release:command"  # with a colon, so that a survey knows it for a job (set_instance)
 
 
 class ReleaseCommand:
@@ -51,7 +52,7 @@ class ReleaseCommand:
         attempt.enter(Stage.COMMAND)
         attempt.log.hide(release.env)
         await attempt.log.say(f"release command: {command}")
-        # It fails only before the command has begun: repeating it does not run the command twice.
+        # Repeating it does not run the command twice.
         end = await self._patiently(lambda: self._jobs.run(release, NAME, command, self._within_s, attempt.log.line))
         if end is None or end.reason != "exit" or end.exit_status != 0:
             # No last lines: the log has them already.

@@ -1,12 +1,13 @@
-"""PROVISIONING without a build: a rollback, a promotion or a change of variables makes its release of another one.
+"""PROVISIONING without a build: a rollback, a promotion or a change of settings makes its release of another one.
 
-A rollback takes the release as it is, old code and old variables. A promotion copies it, variables included, into this
-environment, so that a release always belongs to one environment. A change of variables copies what is live, with the
-variables of now. None of them builds, fetches or uploads anything.
+A rollback takes the release as it is: old code, old variables, old rules. A promotion copies it with these into this
+environment, so that a release always belongs to one environment. A change of settings copies what is live, with the
+variables and the owner's rules of now. None of them builds, fetches or uploads anything.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Final
 
@@ -50,8 +51,9 @@ class Deriving:
         spec = await self._releasing.spec(attempt)
         if kind is Kind.CONFIG:
             base = await self._patiently(lambda: self._live(attempt))
-            release = self._copy(attempt, replace(base, env=dict(spec.env)))
-            if base.kind == "static":
+            changed = replace(base, env=dict(spec.env), rules=json.loads(spec.rules or "{}"))
+            release = self._copy(attempt, changed)
+            if base.kind == "static" and base.env != changed.env:
                 await attempt.log.say("a static site has its variables built in: they change with the next build")
             return await self._releasing.made(attempt, release, spec.project.name)
         base = await self._patiently(lambda: self._kept(attempt))

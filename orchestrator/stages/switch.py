@@ -117,7 +117,7 @@ def route_of(release: Release, host: str) -> dict[str, Any]:
 
 
 def _rules(release: Release) -> dict[str, Any]:
-    rules, health = dict(release.plan.rules), release.plan.health
+    rules, health = {**release.plan.rules, **release.rules}, release.plan.health
     if release.kind == "dynamic" and release.health_strict and health.kind == "http":
         # Routers probe an instance that they have set aside by the path that its owner named.
         rules["health"] = {"path": health.path, **rules.get("health", {})}

@@ -6,6 +6,7 @@ The dial protocol is in ARCHITECTURE.md. This is off the hot path (connections a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
 import os
@@ -86,7 +87,18 @@ async def _connect_tcp(host: str, port: int) -> socket.socket:
         family, host = found[0][0], str(found[0][4][0])
     sock = await _connect_to(family, (host, port))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if ipaddress.ip_address(host.partition("%")[0]).is_loopback:
+        _be_plain(sock)
     return sock
+
+
+def _be_plain(sock: socket.socket) -> None:
+    """Takes the plainest congestion control for a connection that does not leave the machine.
+
+    Nothing is lost there. What a host has chosen for its visitors may pace every send by a timer (BBR).
+    """
+    with contextlib.suppress(OSError):  # a kernel without it, or no TCP
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
 
 
 async def _connect_to(family: int, address: str | tuple[str, int]) -> socket.socket:
@@ -116,4 +128,5 @@ async def _receive(path: str, instance: str) -> socket.socket:
         raise ConnectionRefusedError(text[1:].decode("utf-8", "replace") or "the dialer handed nothing over")
     sock = socket.socket(fileno=descriptors[0])
     sock.setblocking(False)
+    _be_plain(sock)
     return sock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from stack.cli.client import canary, cancel, commands, deploy, env, explain, previews, processes, releases, shell
+from stack.cli.client import canary, cancel, commands, deploy, env, explain, previews, processes, releases, rules, shell
 
 
 def register(app: typer.Typer) -> None:
@@ -43,4 +43,9 @@ def register(app: typer.Typer) -> None:
     variables.command("list")(env.list_env)
     variables.command("unset")(env.unset_env)
     app.add_typer(variables, name="env")
+    routing = typer.Typer(no_args_is_help=True, help="Rules of a project's routes.")
+    routing.command("show")(rules.show_rules)
+    routing.command("set")(rules.set_rules)
+    routing.command("clear")(rules.clear_rules)
+    app.add_typer(routing, name="rules")
     app.command("git-credential", hidden=True)(commands.git_credential)

@@ -349,6 +349,79 @@ class ListEnvResponse(_message.Message):
 Global___ListEnvResponse: _TypeAlias = ListEnvResponse  # noqa: Y015
 
 @_typing.final
+class SetRulesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    DEPLOY_FIELD_NUMBER: _builtins.int
+    ACTOR_ID_FIELD_NUMBER: _builtins.int
+    project_id: _builtins.str
+    rules: _builtins.str
+    """JSON object, kernel/route_rules.py; replaces all that were there"""
+    deploy: _builtins.bool
+    """Whether what is live in production gets the change at once, as a deployment of kind "config"."""
+    actor_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        project_id: _builtins.str = ...,
+        rules: _builtins.str = ...,
+        deploy: _builtins.bool = ...,
+        actor_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor_id", b"actor_id", "deploy", b"deploy", "project_id", b"project_id", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetRulesRequest: _TypeAlias = SetRulesRequest  # noqa: Y015
+
+@_typing.final
+class GetRulesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    project_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        project_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["project_id", b"project_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetRulesRequest: _TypeAlias = GetRulesRequest  # noqa: Y015
+
+@_typing.final
+class Rules(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULES_FIELD_NUMBER: _builtins.int
+    DEPLOYMENT_ID_FIELD_NUMBER: _builtins.int
+    rules: _builtins.str
+    """JSON object; passwords are hashes"""
+    deployment_id: _builtins.str
+    """The deployment that a change made, "" when it made none."""
+    def __init__(
+        self,
+        *,
+        rules: _builtins.str = ...,
+        deployment_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment_id", b"deployment_id", "rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rules: _TypeAlias = Rules  # noqa: Y015
+
+@_typing.final
 class Deployment(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -617,6 +690,9 @@ class DeploymentSpec(_message.Message):
     PROJECT_FIELD_NUMBER: _builtins.int
     ENV_FIELD_NUMBER: _builtins.int
     BUILD_ENV_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    rules: _builtins.str
+    """JSON object: the owner's"""
     @_builtins.property
     def deployment(self) -> Global___Deployment: ...
     @_builtins.property
@@ -636,10 +712,11 @@ class DeploymentSpec(_message.Message):
         project: Global___Project | None = ...,
         env: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         build_env: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        rules: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "project", b"project"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_env", b"build_env", "deployment", b"deployment", "env", b"env", "project", b"project"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_env", b"build_env", "deployment", b"deployment", "env", b"env", "project", b"project", "rules", b"rules"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

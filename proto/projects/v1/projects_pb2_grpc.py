@@ -74,6 +74,16 @@ class ProjectsStub:
                 request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListEnvRequest.SerializeToString,
                 response_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListEnvResponse.FromString,
                 _registered_method=True)
+        self.SetRules = channel.unary_unary(
+                '/shipoff.projects.v1.Projects/SetRules',
+                request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.SetRulesRequest.SerializeToString,
+                response_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.Rules.FromString,
+                _registered_method=True)
+        self.GetRules = channel.unary_unary(
+                '/shipoff.projects.v1.Projects/GetRules',
+                request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.GetRulesRequest.SerializeToString,
+                response_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.Rules.FromString,
+                _registered_method=True)
         self.CreateDeployment = channel.unary_unary(
                 '/shipoff.projects.v1.Projects/CreateDeployment',
                 request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.CreateDeploymentRequest.SerializeToString,
@@ -155,6 +165,19 @@ class ProjectsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetRules(self, request, context):
+        """Rules of routes: what the owner says beside the repository.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRules(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateDeployment(self, request, context):
         """Writes the row and the event deployment.requested in one transaction. The same deployment_id twice is the same deployment.
         """
@@ -230,6 +253,16 @@ def add_ProjectsServicer_to_server(servicer, server):
                     servicer.ListEnv,
                     request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListEnvRequest.FromString,
                     response_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListEnvResponse.SerializeToString,
+            ),
+            'SetRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetRules,
+                    request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.SetRulesRequest.FromString,
+                    response_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.Rules.SerializeToString,
+            ),
+            'GetRules': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRules,
+                    request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.GetRulesRequest.FromString,
+                    response_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.Rules.SerializeToString,
             ),
             'CreateDeployment': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateDeployment,
@@ -473,6 +506,60 @@ class Projects:
             '/shipoff.projects.v1.Projects/ListEnv',
             proto_dot_projects_dot_v1_dot_projects__pb2.ListEnvRequest.SerializeToString,
             proto_dot_projects_dot_v1_dot_projects__pb2.ListEnvResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shipoff.projects.v1.Projects/SetRules',
+            proto_dot_projects_dot_v1_dot_projects__pb2.SetRulesRequest.SerializeToString,
+            proto_dot_projects_dot_v1_dot_projects__pb2.Rules.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRules(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shipoff.projects.v1.Projects/GetRules',
+            proto_dot_projects_dot_v1_dot_projects__pb2.GetRulesRequest.SerializeToString,
+            proto_dot_projects_dot_v1_dot_projects__pb2.Rules.FromString,
             options,
             channel_credentials,
             insecure,

@@ -25,6 +25,9 @@ class ProjectsStub:
     DeletePreview: _aio.UnaryUnaryMultiCallable[_projects_pb2.DeletePreviewRequest, _projects_pb2.DeletePreviewResponse]
     SetEnv: _aio.UnaryUnaryMultiCallable[_projects_pb2.SetEnvRequest, _projects_pb2.ListEnvResponse]
     ListEnv: _aio.UnaryUnaryMultiCallable[_projects_pb2.ListEnvRequest, _projects_pb2.ListEnvResponse]
+    SetRules: _aio.UnaryUnaryMultiCallable[_projects_pb2.SetRulesRequest, _projects_pb2.Rules]
+    """Rules of routes: what the owner says beside the repository."""
+    GetRules: _aio.UnaryUnaryMultiCallable[_projects_pb2.GetRulesRequest, _projects_pb2.Rules]
     CreateDeployment: _aio.UnaryUnaryMultiCallable[_projects_pb2.CreateDeploymentRequest, _projects_pb2.Deployment]
     """Writes the row and the event deployment.requested in one transaction. The same deployment_id twice is the same deployment."""
     GetDeployment: _aio.UnaryUnaryMultiCallable[_projects_pb2.GetDeploymentRequest, _projects_pb2.Deployment]
@@ -93,6 +96,21 @@ class ProjectsServicer(metaclass=_abc_1.ABCMeta):
         request: _projects_pb2.ListEnvRequest,
         context: _aio.ServicerContext[_projects_pb2.ListEnvRequest, _abc.Awaitable[_projects_pb2.ListEnvResponse]],
     ) -> _abc.Awaitable[_projects_pb2.ListEnvResponse]: ...
+
+    @_abc_1.abstractmethod
+    def SetRules(
+        self,
+        request: _projects_pb2.SetRulesRequest,
+        context: _aio.ServicerContext[_projects_pb2.SetRulesRequest, _abc.Awaitable[_projects_pb2.Rules]],
+    ) -> _abc.Awaitable[_projects_pb2.Rules]:
+        """Rules of routes: what the owner says beside the repository."""
+
+    @_abc_1.abstractmethod
+    def GetRules(
+        self,
+        request: _projects_pb2.GetRulesRequest,
+        context: _aio.ServicerContext[_projects_pb2.GetRulesRequest, _abc.Awaitable[_projects_pb2.Rules]],
+    ) -> _abc.Awaitable[_projects_pb2.Rules]: ...
 
     @_abc_1.abstractmethod
     def CreateDeployment(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -75,6 +76,23 @@ async def test_variables_make_a_deployment_once_something_is_live_unless_they_ar
     assert (found.kind, found.state) == ("config", "QUEUED")
     quiet = pb.SetEnvRequest(project_id=project.id, set={"A": "2"})
     assert (await server.SetEnv(quiet, NO_CONTEXT)).deployment_id == ""
+
+
+async def test_rules_are_replaced_as_a_whole_and_go_live_as_variables_do(
+    server: ProjectsServer, project: pb.Project, database: Database
+) -> None:
+    wanted = pb.SetRulesRequest(project_id=project.id, rules='{"deny": ["192.0.2.0/24"], "cache": null}', deploy=True)
+    told = await server.SetRules(wanted, NO_CONTEXT)
+    assert (json.loads(told.rules), told.deployment_id) == ({"deny": ["192.0.2.0/24"]}, "")
+    await go_live(database, await ask(server, project), "rel_1")
+    made = (await server.SetRules(wanted, NO_CONTEXT)).deployment_id
+    spec = await server.GetDeploymentSpec(pb.GetDeploymentRequest(deployment_id=made), NO_CONTEXT)
+    assert (spec.deployment.kind, json.loads(spec.rules)) == ("config", {"deny": ["192.0.2.0/24"]})
+    for wrong in ("[]", "{", '{"deny": ["192.0.2.1/24"]}'):
+        change = pb.SetRulesRequest(project_id=project.id, rules=wrong, deploy=True)
+        assert await code(server.SetRules(change, NO_CONTEXT)) == "RULES_INVALID"
+    kept = await server.GetRules(pb.GetRulesRequest(project_id=project.id), NO_CONTEXT)
+    assert json.loads(kept.rules) == {"deny": ["192.0.2.0/24"]}
 
 
 async def test_previews_are_limited_expire_and_never_stand_for_the_project(

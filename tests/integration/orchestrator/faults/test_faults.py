@@ -1,5 +1,10 @@
 """What a deployment needs is taken away while it is built and while it is brought up; it ends right all the same."""
 
+import os
+import re
+import signal
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +28,45 @@ def test_a_deployment_survives(fault: str, state: str, rig: Rig, app: App) -> No
     assert app.text() == f"version {app.version}"
     app.settles()
     heal(rig)
+
+
+@pytest.mark.parametrize(("build", "start_ms", "state"), [("sleep 1", 0, "BUILDING"), ("true", 1500, "PROVISIONING")])
+def test_a_deployment_survives_the_end_of_all_router_workers(
+    build: str, start_ms: int, state: str, rig: Rig, app: App
+) -> None:
+    """What was on its way through them is lost; the deployment, and all that comes after, is not."""
+    known, supervisor = app.newest()["id"], rig.running["router"][1].pid
+    with app.pushed(build, start_ms, lossless=False):
+        app.reaches(state, known)
+        workers = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+        assert len(workers) == rig.plan.workers
+        for worker in workers:
+            os.kill(int(worker), signal.SIGKILL)
+        assert app.ends()["state"] == "LIVE"
+    assert app.text() == f"version {app.version}"
+    app.settles()
+
+
+@pytest.mark.parametrize("away", ["while it runs", "until it has ended"])
+def test_a_release_command_runs_once_whoever_is_killed(away: str, rig: Rig, app: App) -> None:
+    known = app.newest()["id"]
+    with app.pushed(release="echo begun as $$-$(date +%N); sleep 2; echo migrated"):
+        until(lambda: app.newest()["id"] != known and "begun as" in _log(rig, app), "it does not begin")
+        rig.end("orchestrator")
+        if away == "until it has ended":
+            time.sleep(2.5)
+        rig.start(rig.service("orchestrator"))
+        assert app.ends()["state"] == "LIVE"
+    text = _log(rig, app)
+    assert len(set(re.findall(r"begun as \S+", text))) == 1
+    assert "migrated" in text
+    app.settles()
+
+
+def _log(rig: Rig, app: App) -> str:
+    """What the newest deployment's log says, without the command as it was announced."""
+    text = rig.platform.build_log(NAME, app.newest()["id"])
+    return "\n".join(line for line in text.splitlines() if "$$" not in line)
 
 
 def test_events_that_come_again_late_and_in_another_order_change_nothing(rig: Rig, app: App) -> None:

@@ -1,16 +1,28 @@
-"""The rules of routes that a repository may bring along, checked before a build rather than by a router after it.
+"""The rules of routes that people may ask for, checked when they do rather than by a router afterwards.
 
 The router is the judge (router/core/rules.py): a record with a rule that it does not understand is refused and the old
 one stays, which would leave a release that nobody can reach. So what passes here must pass there; a test holds both
-against each other. Who may come in at all (passwords, addresses, maintenance, canaries) is not said in a repository.
+against each other. `RouteRules` is what a repository may say. Who may come in at all (`OwnerRules`: passwords,
+addresses, maintenance) is said by the owner of a project, beside the repository.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import ipaddress
+import os
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from kernel.errors import define
+
+RULES_INVALID = define(
+    "RULES_INVALID", source="client", status=422, hint='each rule is described in ARCHITECTURE.md, "Rules"'
+)
 
 _OURS: Final = re.compile(
     r"(?i)host|content[-_]length|transfer[-_]encoding|connection|te|trailer|upgrade|expect|keep[-_]alive|http2[-_]settings"
@@ -31,6 +43,37 @@ def _plain(path: str) -> str:
     return path
 
 
+def _network(text: str) -> str:
+    ipaddress.ip_network(text)
+    return text
+
+
+def _stored(password: str) -> str:
+    """A password as it may rest: what is no hash yet becomes one."""
+    if _HASHED.fullmatch(password):
+        return password
+    if password.startswith("$") or len(password) < SHORTEST:
+        raise ValueError(
+            f"a password has {SHORTEST} characters or more, or is $scrypt$… or $sha256$… (router/core/passwords.py)"
+        )
+    salt = os.urandom(16)
+    made = hashlib.scrypt(password.encode(), salt=salt, n=2**12, r=8, p=1, dklen=32)
+    return f"$scrypt$ln=12,r=8,p=1${_base64(salt)}${_base64(made)}"
+
+
+def _base64(octets: bytes) -> str:
+    return base64.b64encode(octets).decode().rstrip("=")
+
+
+SHORTEST: Final = 8
+# Of both forms only what is within the router's bound of memory, at the cost that is usual or less.
+_HASHED: Final = re.compile(
+    r"\$scrypt\$ln=(?:[1-9]|1[0-4]),r=[1-8],p=[1-4]\$[A-Za-z0-9+/]{8,86}\$[A-Za-z0-9+/]{22,86}"
+    r"|\$sha256\$[A-Za-z0-9+/]{8,86}\$[A-Za-z0-9+/]{43}"
+)
+Network = Annotated[str, AfterValidator(_network)]
+UserName = Annotated[str, Field(pattern=r"^[^:\x00-\x1f]{1,100}$")]
+Password = Annotated[str, Field(max_length=1000), AfterValidator(_stored)]
 Header = Annotated[str, Field(pattern=r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}$"), AfterValidator(_touchable)]
 Value = Annotated[str, Field(pattern=r"^[\x20-\x7e]{1,4096}$")]
 Seconds = Annotated[float, Field(ge=0.1, le=86_400)]
@@ -136,3 +179,40 @@ class RouteRules(Rule):
     def as_record(self) -> dict[str, Any]:
         """What was said, in the shape of a route record's `rules`."""
         return self.model_dump(by_alias=True, exclude_unset=True)
+
+
+class Maintenance(Rule):
+    """`maintenance`: closed but for some addresses."""
+
+    message: Annotated[str, Field(min_length=1, max_length=1000)] = "this site is under maintenance"
+    retry_after_s: int = Field(300, ge=1, le=31_536_000)
+    allow: list[Network] = Field(default=[], max_length=1000)
+
+
+class BasicAuth(Rule):
+    """`basic_auth`: names and passwords; those in clear are stored as hashes."""
+
+    realm: Annotated[str, Field(pattern=r'^[^"\\\x00-\x1f]{1,100}$')] = "restricted"
+    users: dict[UserName, Password] = Field(min_length=1, max_length=1000)
+
+
+class OwnerRules(RouteRules):
+    """What the owner of a project may say; it goes before what the repository says of the same rule."""
+
+    allow: list[Network] = Field(default=[], max_length=10_000)
+    deny: list[Network] = Field(default=[], max_length=10_000)
+    maintenance: Maintenance | None = None
+    basic_auth: BasicAuth | None = None
+
+
+def owner_rules(said: Mapping[str, Any]) -> dict[str, Any]:
+    """The rules in the shape of a route record's, passwords hashed; what is null is as if it were not there.
+
+    Raises:
+        ShipoffError: RULES_INVALID, with all faults; never shows a password.
+    """
+    try:
+        return OwnerRules.model_validate({name: rule for name, rule in said.items() if rule is not None}).as_record()
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        raise RULES_INVALID("; ".join(faults[:20])) from None

@@ -1,0 +1,1 @@
+"""What the owner of a project says of its routes."""

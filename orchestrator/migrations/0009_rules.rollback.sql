@@ -1,0 +1,1 @@
+alter table releases drop column rules;
