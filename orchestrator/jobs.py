@@ -7,7 +7,6 @@ import logging
 from typing import Final
 
 from kernel.database import Database, load_queries
-from kernel.database.pool import Row
 from kernel.errors import ShipoffError
 from orchestrator.build.running import Process
 from orchestrator.drivers.base import ExitInfo, OnLine
@@ -43,7 +42,10 @@ class Jobs:
         """
         row = await self._database.fetchrow(SQL["last_job"], release.id, name)
         if row is not None and row["reason"] in VERDICTS:
-            return ExitInfo(row["id"], release.project_id, release.id, row["reason"], row["exit_status"], 0)
+            end = ExitInfo(
+                row["id"], release.project_id, release.id, row["reason"], row["exit_status"], 0, row["last_lines"]
+            )
+            return await self._told_late(end, on_line)
         if row is not None and row["ended_at"] is None:
             exited = self._instances.exited(row["id"])
             info = await self._instances.find(row["id"])
@@ -53,7 +55,8 @@ class Jobs:
                     await self._instances.follow(info, on_line)
                     return await self._end(row["id"], exited, within_s)
             if info is not None and info.exit is not None and info.exit.reason in VERDICTS:
-                return await self._told_late(row, info.exit, on_line)
+                await self._discard(row["id"])
+                return await self._told_late(info.exit, on_line)
             await self._instances.stop(row["id"], 0.0)
         with self._instances.pending(1) as (instance_id,):
             exited = self._instances.exited(instance_id)
@@ -74,11 +77,11 @@ class Jobs:
         finally:
             await asyncio.shield(self._discard(instance_id))
 
-    async def _told_late(self, row: Row, end: ExitInfo, on_line: OnLine) -> ExitInfo:
-        """It ended while nobody of us was there."""
+    @staticmethod
+    async def _told_late(end: ExitInfo, on_line: OnLine) -> ExitInfo:
+        """It ended while nobody of us was there: the end of its output is all that is left to tell."""
         for line in end.last_lines:
             await on_line("stdout", line)
-        await self._discard(row["id"])
         return end
 
     async def _discard(self, instance_id: str) -> None:

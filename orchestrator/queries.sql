@@ -130,7 +130,7 @@ select command_done from releases where id = $1
 update releases set command_done = true where id = $1
 
 -- name: last_job
-select id, reason, exit_status, ended_at from instances where release_id = $1 and process = $2
+select id, reason, exit_status, last_lines, ended_at from instances where release_id = $1 and process = $2
 order by started_at desc limit 1
 
 -- name: kept_release
