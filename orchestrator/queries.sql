@@ -119,6 +119,11 @@ select true from deployments
 where release_id = $1
   and (state = 'LIVE' or (state = 'PROVISIONING' and (flipped or canary_state ? 'weight'))) limit 1 for share
 
+-- name: is_wanted
+-- Whether a release serves, is warm, or is being brought up.
+select true from deployments
+where release_id = $1 and (state in ('LIVE', 'PROVISIONING') or (state = 'INACTIVE' and warm_until > now())) limit 1
+
 -- name: add_release
 insert into releases (id, deployment_id, project_id, environment, kind, artifact, plan, health_strict, sealed_env, rules)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
@@ -290,6 +295,11 @@ select * from scales where project_id = $1 and environment = $2
 -- name: set_desired
 insert into scales (project_id, environment, process, desired, changed_by) values ($1, $2, $3, $4, $5)
 on conflict (project_id, environment, process) do update set desired = $4, changed_by = $5, changed_at = now()
+
+-- name: rouse
+-- Who has just been deployed is awake, and has its idle time before it sleeps again; not who is switched off by hand.
+update scales set desired = 1, changed_by = 'deployment', changed_at = now()
+where project_id = $1 and environment = $2 and process = $3 and desired = 0 and coalesce(most, 1) > 0
 
 -- name: set_bounds
 insert into scales (project_id, environment, process, least, most, desired, changed_by)

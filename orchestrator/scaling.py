@@ -84,6 +84,11 @@ async def set_desired(
     await tx.execute(SQL["set_desired"], project_id, environment, process, count, by)
 
 
+async def rouse(tx: Transaction, project_id: str, environment: str) -> None:
+    """Lets an environment that sleeps have an instance, as a deployment has just started one."""
+    await tx.execute(SQL["rouse"], project_id, environment, WEB)
+
+
 async def set_bounds(
     tx: Transaction, project_id: str, environment: str, process: str, bounds: tuple[int, int] | None, by: str
 ) -> None:

@@ -38,12 +38,19 @@ class Drain:
         self._acknowledgements, self._instances, self._settings = acknowledgements, instances, settings
 
     async def retire(self, release_id: str, instance_ids: list[str]) -> None:
-        """Ends a release's instances; may be called again after any interruption.
+        """Ends a release's instances, unless it is wanted again; may be called again after any interruption.
+
+        Who decided this may have been paused since, and the release brought back by somebody else: so it is asked once
+        more, under the lock that whoever brings a release up takes too (stages/releasing.py).
 
         Raises:
             ShipoffError: the database is away; call again.
         """
         async with self._database.transaction() as tx:
+            await tx.execute(SQL["lock_endpoints"], release_id)
+            if await tx.fetchval(SQL["is_wanted"], release_id):
+                log.info("%s is wanted again: its instances stay", release_id)
+                return
             version = await self._table.delete_endpoints(tx, release_id)
             await self._mark(tx, instance_ids)
         await self._finish(release_id, version, instance_ids)

@@ -55,6 +55,7 @@ class Releasing:
     async def _provision(self, attempt: Attempt, release: Release, project_name: str, *, new: bool) -> Row:
         url = self._apps_url.format(project=label_of(project_name, attempt.environment))
         async with attempt.writing(Write.RELEASE) as tx:
+            await tx.execute(SQL["lock_endpoints"], release.id)  # from here on nobody ends its instances
             await tx.execute(SQL["set_host"], attempt.id, urlsplit(url).hostname or "")
             attempt.leave()
             note = Note(release_id=release.id, url=url, timings_ms=attempt.timings_ms)

@@ -23,6 +23,7 @@ from orchestrator.release.canary import withdraw
 from orchestrator.release.cost import SwitchCost
 from orchestrator.release.release import Release
 from orchestrator.routes import RouteTable
+from orchestrator.scaling import rouse
 from orchestrator.settings import OrchestratorSettings
 
 SQL: Final = load_queries("orchestrator")
@@ -57,6 +58,7 @@ class Switch:
             previous = row["canary_state"].get("before") or await tx.fetchval(SQL["get_route"], row["host"], "/")
             if release.kind == "dynamic":
                 await self._keeper.put_endpoints(tx, release.id, infos)
+                await rouse(tx, attempt.project_id, attempt.environment)
             version = await self._table.put_route(tx, route_of(release, row["host"]))
             flipped: Row | None = await tx.fetchrow(SQL["flip_deployment"], attempt.id, version, previous)
             if flipped is None:

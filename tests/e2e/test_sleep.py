@@ -78,6 +78,18 @@ def test_one_start_serves_all_who_come_while_it_sleeps(
         told(platform, example.name, answers[0].headers["x-request-id"])
 
 
+def test_who_is_deployed_while_it_sleeps_is_awake_then(platform: Platform) -> None:
+    project = DYNAMIC[0].name
+    until_asleep(platform, project)
+    status, body = platform.call("PUT", f"/v1/projects/{project}/env", {"set": {"ANOTHER": "value"}})
+    assert status == 200, body
+    assert platform.finished(project, body["deployment_id"])["state"] == "LIVE"
+    for _ in range(3):  # a keeper that thought it asleep would end it within a moment
+        served = release(platform, project)
+        assert (served["state"], len(served["endpoints"])) == ("running", 1)
+        time.sleep(1)
+
+
 def told(platform: Platform, project: str, request: str) -> None:
     """What `shipoff explain` tells of the first visit, once the log has it, and of the next."""
     give_up = time.monotonic() + 30

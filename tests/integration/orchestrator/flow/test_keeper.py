@@ -253,6 +253,20 @@ async def test_no_instance_is_orphaned_and_no_row_is(shop: Shop) -> None:
     await until(agree)
 
 
+async def test_who_was_paused_does_not_end_what_is_wanted_again(shop: Shop) -> None:
+    """A keeper has seen a release that nothing serves; when it acts on that, a rollback has brought it back."""
+    release = await shop.release(plan(), FILES)
+    (serving,) = await shop.runs(release, 1)
+    await shop.drain.retire(release.id, [serving])
+    assert await shop.served(release) == {serving}
+    assert [row["state"] for row in await shop.rows(release)] == ["ready"]
+    await shop.keeper.stop()  # which would see it too
+    await shop.database.execute("update deployments set state = 'INACTIVE'")
+    await shop.drain.retire(release.id, [serving])
+    assert await shop.served(release) == set()
+    assert [row["state"] for row in await shop.rows(release)] == ["stopped"]
+
+
 async def test_an_orchestrator_that_ends_leaves_apps_running_and_the_next_goes_on(shop: Shop) -> None:
     release = await shop.release(plan(scaling=Scaling(min=2, max=2)), FILES)
     two = await shop.runs(release, 2)
