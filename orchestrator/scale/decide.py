@@ -7,7 +7,7 @@ https://knative.dev/docs/serving/autoscaling/kpa-specific/ and knative/serving d
   until a stable window has passed without, the larger number holds and nothing is taken away. A burst is met in
   seconds, and a dip within it costs no instance.
 - What goes down goes by half at most in one step, and only to the most that was wanted within `DELAY_S`.
-- To zero only where `least` is 0, after `idle_s` without a request.
+- To zero only where `least` is 0, after `idle_s` without a request; where that is shorter than the windows, it counts.
 
 Two additions. Requests that wait for an instance count as in flight, so a burst on a sleeping app is seen before the
 first instance is there. And when not every router could be heard (`Demand.complete`), nothing goes down: silence of a
@@ -115,8 +115,8 @@ def _down(wanted: int, demand: Demand, bounds: Bounds, now_has: int) -> int:
     """What is left of a number that may be below the present one, or zero."""
     if not demand.complete:
         return max(wanted, now_has)
+    if not bounds.least and demand.idle_s >= bounds.idle_s:
+        return 0  # whatever the windows remember: there is nothing in flight, and has been nothing for so long
     if not now_has:
         return max(wanted, math.ceil(demand.panic))  # asleep, until somebody asks
-    if not bounds.least and not wanted and demand.idle_s >= bounds.idle_s:
-        return 0
     return max(wanted, math.ceil(now_has / _DOWN_RATIO), 1)

@@ -42,6 +42,10 @@ def once(demand: Demand, has: int, within: Bounds = BOUNDS) -> int:
         (steady(0, idle_s=299), 1, SLEEPY, 1),
         (steady(0, idle_s=300), 1, SLEEPY, 0),
         (steady(0, idle_s=300), 1, BOUNDS, 1),
+        (Demand(0.01, 0, 10), 1, Bounds(0, 1, 20, 10), 0),  # idle for so long, though the minute had a request
+        (Demand(0.01, 0, 10), 0, Bounds(0, 1, 20, 10), 0),
+        (Demand(0.01, 0, 9), 1, Bounds(0, 1, 20, 10), 1),
+        (Demand(0.01, 0, 10, complete=False), 1, Bounds(0, 1, 20, 10), 1),
         (steady(0, idle_s=300), 3, BOUNDS, 2),
         (Demand(0, 0, 900, complete=False), 3, SLEEPY, 3),
         (steady(0, idle_s=0), 0, SLEEPY, 0),  # asleep stays asleep
