@@ -33,7 +33,7 @@ from orchestrator.drivers.local.session import begin
 from orchestrator.drivers.local.slugs import SlugCache
 
 PAGE_LINES: Final = 1000
-EGRESS_CHECK_S: Final = 5.0
+CHECK_S: Final = 5.0
 
 
 class LocalDriver:
@@ -52,7 +52,7 @@ class LocalDriver:
         overlay = await probe(self._ground)
         await self._ground.egress.ensure()
         await self._instances.open(overlay=overlay)
-        self._guard = spawn(self._keep_egress(), "egress-guard")
+        self._guard = spawn(self._look_after(), "driver-guard")
 
     async def close(self) -> None:
         await stop(self._guard, *self._building)
@@ -110,11 +110,12 @@ class LocalDriver:
         await asyncio.to_thread(self._slugs.prune, keep_slugs, self._instances.slugs_in_use())
         await self._instances.sweep()
 
-    async def _keep_egress(self) -> None:
-        """Starts the proxy again when it died: running apps find it where it was."""
+    async def _look_after(self) -> None:
+        """Starts the proxy again when it died (running apps find it where it was), and clears away what others left."""
         while True:
-            await asyncio.sleep(EGRESS_CHECK_S)
+            await asyncio.sleep(CHECK_S)
             await self._ground.egress.ensure()
+            await self._instances.sweep()
 
 
 def _stream(name: str) -> LogStream:

@@ -183,8 +183,7 @@ class LocalInstances:
     async def _start(self, spec: InstanceSpec) -> InstanceInfo:
         uid = self._ground.accounts.uid_of(spec.project_id)
         lower = await self._slugs.get(spec.slug_digest, uid, spec.slug)
-        directory = self._root / spec.instance_id
-        directory.mkdir(mode=0o700)
+        directory = self._directories.make(spec.instance_id)
         try:
             order = await self._order(spec, directory, lower, uid)
             report = await self._start_keeper(order)
