@@ -29,7 +29,7 @@ from router.snapshot import Snapshot
 log = logging.getLogger(__name__)
 
 REPORT_S: Final = 3.0
-_CHECK_S: Final = 30.0
+_CHECK_S: Final = 10.0
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
 _BOOT_S: Final = 3.0
