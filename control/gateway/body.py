@@ -64,3 +64,9 @@ class Lines:
         """Ends the answer."""
         await self._response.write_eof()
         return self._response
+
+
+def private(response: web.Response) -> web.Response:
+    """An answer with secrets in it, which nobody on the way may keep."""
+    response.headers["Cache-Control"] = "no-store"
+    return response

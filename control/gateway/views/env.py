@@ -14,7 +14,7 @@ async def show(call: Call) -> web.Response:
     """GET /v1/projects/{project}/env."""
     project = await call.project()
     found = await call.parts.clients.projects.ListEnv(projects_pb2.ListEnvRequest(project_id=project.id))
-    return _private(body.answer(present.env(found)))
+    return body.private(body.answer(present.env(found)))
 
 
 async def change(call: Call) -> web.Response:
@@ -32,9 +32,4 @@ async def change(call: Call) -> web.Response:
         actor_id=call.account.id,
         scope=wanted.scope,
     )
-    return _private(body.answer(present.env(await call.parts.clients.projects.SetEnv(request))))
-
-
-def _private(response: web.Response) -> web.Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return body.private(body.answer(present.env(await call.parts.clients.projects.SetEnv(request))))

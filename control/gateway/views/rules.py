@@ -16,7 +16,7 @@ async def show(call: Call) -> web.Response:
     """GET /v1/projects/{project}/rules."""
     project = await call.project()
     found = await call.parts.clients.projects.GetRules(projects_pb2.GetRulesRequest(project_id=project.id))
-    return _private(body.answer(present.rules(found)))
+    return body.private(body.answer(present.rules(found)))
 
 
 async def change(call: Call) -> web.Response:
@@ -29,9 +29,4 @@ async def change(call: Call) -> web.Response:
     request = projects_pb2.SetRulesRequest(
         project_id=project.id, rules=json.dumps(wanted.rules), deploy=wanted.deploy, actor_id=call.account.id
     )
-    return _private(body.answer(present.rules(await call.parts.clients.projects.SetRules(request))))
-
-
-def _private(response: web.Response) -> web.Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
+    return body.private(body.answer(present.rules(await call.parts.clients.projects.SetRules(request))))

@@ -12,7 +12,7 @@ import typer
 from stack.cli.client import link, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import Exit, Failure, reported
-from stack.cli.client.releases import follow
+from stack.cli.client.releases import follow_change
 
 Project = Annotated[str | None, typer.Option("--project", "-p", help="Default: what this folder is linked to.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, values in clear.")]
@@ -73,12 +73,7 @@ def unset_env(
 def _change(project: str, body: dict[str, object], done: str) -> None:
     api = Api()
     made = api.put("projects", project, "env", body=body)["deployment_id"]
-    if made is None:
-        print(f"{done}; the next deployment has it: shipoff deploy")
-        return
-    print(f"{done}; deployment {made} brings it live")
-    if not follow(api, project, made):
-        sys.exit(Exit.FAILED)
+    follow_change(api, project, made, done)
 
 
 def _ask(name: str) -> str:

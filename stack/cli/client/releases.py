@@ -89,3 +89,13 @@ def _told(step: dict[str, Any]) -> str:
 
 def _state(release: dict[str, Any]) -> str:
     return "live" if release["live"] else "warm" if release["warm"] else "kept"
+
+
+def follow_change(api: Api, project: str, made: str | None, done: str) -> None:
+    """Says what a change of settings has done, and follows the deployment that brings it live, if there is one."""
+    if made is None:
+        print(f"{done}; the next deployment has it: shipoff deploy")
+        return
+    print(f"{done}; deployment {made} brings it live")
+    if not follow(api, project, made):
+        sys.exit(Exit.FAILED)

@@ -12,7 +12,7 @@ import typer
 from stack.cli.client import link, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import Exit, Failure, reported
-from stack.cli.client.releases import follow
+from stack.cli.client.releases import follow_change
 
 Project = Annotated[str | None, typer.Option("--project", "-p", help="Default: what this folder is linked to.")]
 Deploy = Annotated[bool, typer.Option(help="Bring it live at once, without a build.")]
@@ -46,12 +46,7 @@ def clear_rules(project: Project = None, deploy: Deploy = True) -> None:
 def _replace(project: str, rules: dict[str, Any], deploy: bool, done: str) -> None:
     api = Api()
     made = api.put("projects", project, "rules", body={"rules": rules, "deploy": deploy})["deployment_id"]
-    if made is None:
-        print(f"{done}; the next deployment has it: shipoff deploy")
-        return
-    print(f"{done}; deployment {made} brings it live")
-    if not follow(api, project, made):
-        sys.exit(Exit.FAILED)
+    follow_change(api, project, made, done)
 
 
 def _read(file: Path) -> dict[str, Any]:
