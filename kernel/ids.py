@@ -13,7 +13,9 @@ _PATTERN: Final = re.compile(r"([a-z]{3})_([0-9a-f]{32})")
 
 
 def new(kind: Kind) -> str:
-    """Makes an id such as `prj_0192f0c1a8b27c3d9e4f5a6b7c8d9e0f`; ids made later by one machine sort later."""
+    """Makes an id such as `prj_0192f0c1a8b27c3d9e4f5a6b7c8d9e0f`; ids made later by one machine sort later,
+    unless its clock was set back: where order matters, a database counts.
+    """
     return f"{kind}_{uuid7().hex()}"
 
 

@@ -151,7 +151,7 @@ from releases r join deployments d on d.release_id = r.id and d.state in ('LIVE'
 where r.project_id = $1 and r.retired_at is null and ($2 = '' or r.environment = $2)
   and ($3 = '' or r.id = $3 or exists (select from deployments n where n.id = $3 and n.release_id = r.id))
 group by r.id
-order by r.id desc limit 100
+order by (select n.arrival from deployments n where n.id = r.deployment_id) desc nulls last limit 100
 
 -- name: release_before
 -- The release that served in an environment before that which serves now, be it not confirmed by all routers yet.
@@ -162,7 +162,7 @@ where d.project_id = $1 and d.environment = $2 and d.state in ('LIVE', 'INACTIVE
     where n.project_id = $1 and n.environment = $2 and (n.state = 'LIVE' or (n.state = 'PROVISIONING' and n.flipped))
     order by n.state = 'LIVE' limit 1
   )
-order by d.state = 'LIVE' desc, d.updated_at desc limit 1
+order by d.state = 'LIVE' desc, d.arrival desc limit 1  -- they flip in this order, whatever clocks say
 
 -- name: live_release
 select release_id from deployments where project_id = $1 and environment = $2 and state = 'LIVE'
@@ -365,8 +365,9 @@ select record from routes where project_id = $1 and host = any($2::text[])
 
 -- name: retire_releases
 with ranked as (
-  select id, created_at, row_number() over (partition by project_id, environment order by id desc) as place
-  from releases where retired_at is null
+  select o.id, o.created_at,
+      row_number() over (partition by o.project_id, o.environment order by d.arrival desc nulls last, o.id desc) as place
+  from releases o left join deployments d on d.id = o.deployment_id where o.retired_at is null
 )
 update releases r set retired_at = now() from ranked
 where r.id = ranked.id

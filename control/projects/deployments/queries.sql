@@ -12,15 +12,15 @@ select nextval('deployment_ordinals');
 select * from deployments where id = $1 and ($2 = '' or project_id = $2);
 
 -- name: of_release
-select * from deployments where project_id = $1 and release_id = $2 order by id limit 1;
+select * from deployments where project_id = $1 and release_id = $2 order by arrival limit 1;
 
 -- name: live
-select * from deployments where project_id = $1 and environment = $2 and state = 'LIVE' order by id desc limit 1;
+select * from deployments where project_id = $1 and environment = $2 and state = 'LIVE' order by arrival desc limit 1;
 
 -- name: list
 select * from deployments
-where project_id = $1 and ($2 = '' or id < $2)
-order by id desc
+where project_id = $1 and ($2 = '' or arrival < (select arrival from deployments where id = $2))
+order by arrival desc
 limit $3;
 
 -- name: move

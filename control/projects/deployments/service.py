@@ -84,6 +84,7 @@ class Deployment:
     created_at: datetime
     updated_at: datetime
     kind: str
+    arrival: int
 
 
 class Deployments:
@@ -137,7 +138,7 @@ class Deployments:
         Args:
             project_id: of a project.
             limit: how many; 0 is 20, at most 100.
-            before: only those older than this id.
+            before: only those accepted before this one, by its id.
         """
         count = min(limit, PAGE_MAX) if limit > 0 else PAGE
         return [Deployment(**row) for row in await self._database.fetch(SQL["list"], project_id, before, count)]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.integration.orchestrator.faults.app import NAME, PATH, App, until
-from tests.integration.orchestrator.faults.faults import FAULTS, heal, redis
+from tests.integration.orchestrator.faults.faults import FAULTS, heal, jumps, redis
 from tests.integration.orchestrator.faults.rig import Rig
 from tests.integration.orchestrator.workshop import processes_with
 
@@ -67,6 +67,22 @@ def _log(rig: Rig, app: App) -> str:
     """What the newest deployment's log says, without the command as it was announced."""
     text = rig.platform.build_log(NAME, app.newest()["id"])
     return "\n".join(line for line in text.splitlines() if "$$" not in line)
+
+
+def test_what_came_last_is_the_newest_although_the_clock_fell_back(rig: Rig, app: App) -> None:
+    for ahead_s in (0, -600):
+        jumps(ahead_s)(rig)
+        with app.pushed():
+            pass
+        assert app.ends()["state"] == "LIVE"
+    assert app.text() == f"version {app.version}"
+    status, body = rig.platform.call("POST", f"{PATH}/deployments", {"kind": "rollback"})
+    assert status == 201, body
+    assert app.newest()["id"] == body["id"]
+    assert app.ends()["state"] == "LIVE"
+    assert app.text() == f"version {app.version - 1}"
+    app.settles()
+    heal(rig)
 
 
 def test_events_that_come_again_late_and_in_another_order_change_nothing(rig: Rig, app: App) -> None:
