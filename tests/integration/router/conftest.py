@@ -160,6 +160,7 @@ async def publisher(redis_url: str) -> AsyncIterator[Publisher]:
 async def follow(redis_url: str) -> AsyncIterator[Callable[..., Awaitable[Edge]]]:
     """Starts a feed of its own; `router_1` and so on."""
     feeds: list[Feed] = []
+    snapshots: list[Snapshot] = []
 
     async def start(url: str = redis_url, path: Path | None = None, replaces: str = "") -> Edge:
         edge = Edge(RouterSettings(redis_url=url))
@@ -168,8 +169,11 @@ async def follow(redis_url: str) -> AsyncIterator[Callable[..., Awaitable[Edge]]
         await feeds[-1].start()
         if snapshot is not None:
             snapshot.start()
+            snapshots.append(snapshot)
         return edge
 
     yield start
     for feed in feeds:
         await feed.stop()
+    for snapshot in snapshots:
+        await snapshot.stop()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+import router.snapshot
 from router.core.records import Route
 from router.core.table import Table
 from router.edge.context import Edge
@@ -110,8 +111,8 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "a line lost": _without_a_line,
     "empty": lambda _: b"",
     "zeroed": lambda raw: bytes(len(raw)),
-    "older": lambda raw: raw.replace(b'{"format":2,', b"{"),
-    "newer": lambda raw: raw.replace(b'{"format":2,', b'{"format":3,'),
+    "older": lambda raw: raw.replace(b'{"format":3,', b'{"format":2,'),
+    "newer": lambda raw: raw.replace(b'{"format":3,', b'{"format":4,'),
     "a list": lambda _: b"[]\n[]\n",
 }
 
@@ -159,4 +160,143 @@ async def test_lines_are_records_that_people_can_read(tmp_path: Path) -> None:
     edge.table.put_route(Route(route("a.test")))
     _ = await written(edge, tmp_path / "table.jsonl")
     first, record, last = map(orjson.loads, (tmp_path / "table.jsonl").read_bytes().splitlines())
-    assert (first, record["host"], set(last)) == ({"format": 2, "epoch": "epo_1"}, "a.test", {"version", "sha256"})
+    assert (first, record["host"], set(last)) == ({"format": 3, "epoch": "epo_1"}, "a.test", {"version", "sha256"})
+
+
+# --- what is added to it ---------------------------------------------------------------------------------------------
+
+
+def unwritten(edge: Edge, snapshot: Snapshot) -> None:
+    """Changes the table by one version, in all ways that a table changes."""
+    change(edge.table, 50)
+    n = edge.table.version
+    edge.table.put(route(f"*.w{n % 5}.test", path="/api"))
+    edge.table.put(endpoints(f"rel_{n * 5 % 50}", f"tcp:127.0.0.1:{n % 9 + 1}"))
+    snapshot.changed()
+
+
+async def until_written(path: Path, version: int) -> Table:
+    """The table in a file, as soon as it has a version."""
+    async with asyncio.timeout(LIMIT_S):
+        while True:
+            loaded = await Snapshot(filled(0), path, writes=False).load()
+            if loaded is not None and loaded.version >= version:
+                return loaded
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes follow each other without a pause."""
+    monkeypatch.setattr(router.snapshot, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(router.snapshot, "_SHARE", 1)
+
+
+@pytest.fixture
+async def kept(tmp_path: Path, hurried: None) -> AsyncIterator[tuple[Edge, Path, Snapshot]]:
+    """A table of 50 hosts that is on disk, as a file that changes are added to."""
+    edge, path = filled(50), tmp_path / "table.jsonl"
+    snapshot = Snapshot(edge, path, writes=True)
+    snapshot.start()
+    snapshot.changed()
+    _ = await until_written(path, 1)
+    yield edge, path, snapshot
+    await snapshot.stop()
+
+
+async def test_changes_are_added_to_the_file(kept: tuple[Edge, Path, Snapshot]) -> None:
+    edge, path, snapshot = kept
+    whole, place = path.read_bytes(), path.stat().st_ino
+    for _ in range(5):
+        unwritten(edge, snapshot)
+        loaded = await until_written(path, edge.table.version)
+        assert content(loaded) == content(edge.table)
+    assert path.stat().st_ino == place
+    assert path.read_bytes().startswith(whole)
+
+
+async def test_a_file_cut_anywhere_is_the_table_at_the_version_before(kept: tuple[Edge, Path, Snapshot]) -> None:
+    edge, path, snapshot = kept
+    ends, states = [path.stat().st_size], [content(edge.table)]
+    for _ in range(3):
+        unwritten(edge, snapshot)
+        _ = await until_written(path, edge.table.version)
+        ends.append(path.stat().st_size)
+        states.append(content(edge.table))
+    raw, cut = path.read_bytes(), path.with_name("cut")
+    for length in range(ends[0], len(raw) + 1):
+        cut.write_bytes(raw[:length])
+        loaded = await Snapshot(edge, cut, writes=False).load()
+        # Without its last byte, a line feed, a section is whole too.
+        which = sum(length >= end - 1 for end in ends[1:])
+        assert loaded is not None
+        assert content(loaded) == states[which], length
+
+
+async def test_damage_in_what_was_added_leaves_it_out_and_is_said(
+    kept: tuple[Edge, Path, Snapshot], caplog: pytest.LogCaptureFixture
+) -> None:
+    edge, path, snapshot = kept
+    whole, before = path.stat().st_size, content(edge.table)
+    unwritten(edge, snapshot)
+    _ = await until_written(path, 2)
+    raw = bytearray(path.read_bytes())
+    raw[whole + 30] ^= 1
+    path.with_name("bent").write_bytes(raw)
+    loaded = await Snapshot(edge, path.with_name("bent"), writes=False).load()
+    assert loaded is not None
+    assert content(loaded) == before
+    assert "as of version 1: what follows is damaged" in caplog.text
+
+
+async def test_a_file_that_has_doubled_is_written_whole_again(
+    kept: tuple[Edge, Path, Snapshot], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge, path, snapshot = kept
+    monkeypatch.setattr(router.snapshot, "_FEW", 0)
+    whole, places = path.stat().st_size, {path.stat().st_ino}
+    for _ in range(60):
+        unwritten(edge, snapshot)
+        assert content(await until_written(path, edge.table.version)) == content(edge.table)
+        places.add(path.stat().st_ino)
+        assert path.stat().st_size < 4 * whole
+    assert len(places) > 1
+
+
+@pytest.mark.parametrize("lost", [Path.unlink, lambda path: path.with_name("other").replace(path)])
+async def test_a_file_that_is_no_longer_there_is_written_whole_again(
+    kept: tuple[Edge, Path, Snapshot], lost: Callable[[Path], object]
+) -> None:
+    edge, path, snapshot = kept
+    path.with_name("other").write_bytes(path.read_bytes())  # an older program's, at the end of its drain
+    lost(path)
+    unwritten(edge, snapshot)
+    assert content(await until_written(path, edge.table.version)) == content(edge.table)
+
+
+async def test_a_resync_between_two_writes_is_written_whole(kept: tuple[Edge, Path, Snapshot]) -> None:
+    edge, path, snapshot = kept
+    unwritten(edge, snapshot)
+    _ = await until_written(path, 2)
+    await adopt(edge, filled(10, version=99).table)
+    snapshot.changed()
+    assert content(await until_written(path, 99)) == content(edge.table)
+    unwritten(edge, snapshot)
+    assert content(await until_written(path, 100)) == content(edge.table)
+
+
+async def test_a_burst_is_added_as_of_one_version(kept: tuple[Edge, Path, Snapshot]) -> None:
+    edge, path, snapshot = kept
+    before = path.stat()
+    for n in range(5000):
+        edge.table.version += 1
+        edge.table.put(route(f"b{n}.test"))
+    snapshot.changed()
+    async with asyncio.timeout(LIMIT_S):
+        while path.stat().st_size == before.st_size:
+            await asyncio.sleep(0)
+    for _ in range(20):
+        unwritten(edge, snapshot)
+        await asyncio.sleep(0)
+    assert content(await until_written(path, edge.table.version)) == content(edge.table)
+    assert path.stat().st_ino == before.st_ino
