@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
+
+from kernel.errors import ShipoffError
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -28,6 +30,22 @@ def _finished(task: asyncio.Task[Any]) -> None:
     _running.discard(task)
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("background task %s failed", task.get_name(), exc_info=error)
+
+
+async def repeat(work: Callable[[], Awaitable[object]], every_s: float, trouble: str) -> None:
+    """Does a piece of work over and over, with a pause before each turn; one that fails does not end it.
+
+    Args:
+        trouble: what is logged of a turn that failed, before the reason: "releases are not swept".
+    """
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await work()
+        except (ShipoffError, OSError) as error:
+            log.warning("%s: %s", trouble, error)
+        except Exception:
+            log.exception("%s, by a fault", trouble)
 
 
 async def stop(*tasks: asyncio.Task[Any] | None, within_s: float = 5.0) -> None:

@@ -85,7 +85,9 @@ class Keeper:
         self._instances.on_exit(self._exited)
         self.liveness.start()
         self._task = tasks.spawn(self._run(), "keeper")
-        self._pruner = tasks.spawn(self._prune(), "prunes slugs")
+        self._pruner = tasks.spawn(
+            tasks.repeat(self._instances.prune, PRUNE_EVERY_S, "retired slugs stay for now"), "prunes slugs"
+        )
 
     async def stop(self) -> None:
         """Stops keeping; the instances go on running, and another orchestrator may keep them at once."""
@@ -173,14 +175,6 @@ class Keeper:
         if self._busy:
             await asyncio.wait(list(self._busy.values()), timeout=SETTLE_S)
         self.settled.set()
-
-    async def _prune(self) -> None:
-        while True:
-            await asyncio.sleep(PRUNE_EVERY_S)
-            try:
-                await self._instances.prune()
-            except (ShipoffError, OSError) as error:
-                log.warning("retired slugs stay for now: %s", error)
 
     async def _look_once(self) -> float:
         """Looks, and begins what is to be done; returns in how many seconds to look again at the latest."""

@@ -18,7 +18,6 @@ from pydantic import TypeAdapter
 from kernel import tasks
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row
-from kernel.errors import ShipoffError
 from orchestrator.build.running import Health
 from orchestrator.release.health import Check, answers
 
@@ -50,19 +49,13 @@ class Liveness:
 
     def start(self) -> None:
         """Begins in the background."""
-        self._task = tasks.spawn(self._run(), "liveness of instances")
+        self._task = tasks.spawn(
+            tasks.repeat(self.round, self._every_s, "nobody asks the instances for now"), "liveness of instances"
+        )
 
     async def stop(self) -> None:
         """Ends the rounds."""
         await tasks.stop(self._task)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._every_s)
-            try:
-                await self.round()
-            except ShipoffError as error:
-                log.warning("nobody asks the instances for now: %s", error)
 
     async def round(self) -> None:
         """Asks every instance once; what has ended meanwhile is forgotten."""

@@ -16,7 +16,6 @@ from typing import Final
 from kernel import tasks
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row
-from kernel.errors import ShipoffError
 from orchestrator.build.plan import BuildPlan
 from orchestrator.build.running import WEB
 from orchestrator.leases import Lease, Leases
@@ -57,21 +56,11 @@ class Autoscaler:
 
     def start(self) -> None:
         """Begins scaling in the background."""
-        self._task = tasks.spawn(self._run(), "autoscaler")
+        self._task = tasks.spawn(tasks.repeat(self.tick, EVERY_S, "the autoscaler waits"), "autoscaler")
 
     async def stop(self) -> None:
         """Stops; another one goes on when the lease has run out."""
         await tasks.stop(self._task)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY_S)
-            try:
-                await self.tick()
-            except ShipoffError as error:
-                log.warning("the autoscaler waits: %s", error)
-            except Exception:  # one app that cannot be scaled must not stop the others
-                log.exception("the autoscaler goes on after a fault")
 
     async def tick(self) -> None:
         """Decides for every environment, if it is this orchestrator's turn.

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from kernel.tasks import spawn, stop
+from kernel.tasks import repeat, spawn, stop
 from orchestrator.drivers.base import (
     INSTANCE_UNKNOWN,
     BuildJob,
@@ -52,7 +52,7 @@ class LocalDriver:
         overlay = await probe(self._ground)
         await self._ground.egress.ensure()
         await self._instances.open(overlay=overlay)
-        self._guard = spawn(self._look_after(), "driver-guard")
+        self._guard = spawn(repeat(self._look_after, CHECK_S, "the driver cannot look after its own"), "driver-guard")
 
     async def close(self) -> None:
         await stop(self._guard, *self._building)
@@ -112,10 +112,8 @@ class LocalDriver:
 
     async def _look_after(self) -> None:
         """Starts the proxy again when it died (running apps find it where it was), and clears away what others left."""
-        while True:
-            await asyncio.sleep(CHECK_S)
-            await self._ground.egress.ensure()
-            await self._instances.sweep()
+        await self._ground.egress.ensure()
+        await self._instances.sweep()
 
 
 def _stream(name: str) -> LogStream:

@@ -4,6 +4,9 @@ import logging
 import pytest
 
 from kernel import tasks
+from kernel.errors import define
+
+TROUBLE = define("TEST_TROUBLE")
 
 
 async def test_a_failure_nobody_awaits_is_logged(caplog: pytest.LogCaptureFixture) -> None:
@@ -35,4 +38,27 @@ async def test_stop_cancels_and_does_not_wait_for_ever(caplog: pytest.LogCapture
     assert "stubborn ignored its cancellation" in caplog.text
     done.set()
     await tasks.stop(task)
+    assert task.cancelled()
+
+
+async def test_work_that_is_repeated_outlives_its_failures(caplog: pytest.LogCaptureFixture) -> None:
+    turns, done = [TROUBLE("the database is away"), OSError("no space"), KeyError("a fault"), None], asyncio.Event()
+
+    async def turn() -> None:
+        failure = turns.pop(0)
+        if failure is not None:
+            raise failure
+        done.set()
+        await asyncio.Event().wait()
+
+    task = tasks.spawn(tasks.repeat(turn, 0.001, "nothing is swept"), "sweeps")
+    async with asyncio.timeout(5):
+        await done.wait()
+    await tasks.stop(task)
+    logged = [(record.levelname, record.getMessage(), record.exc_info is not None) for record in caplog.records]
+    assert logged == [
+        ("WARNING", "nothing is swept: TEST_TROUBLE: the database is away", False),
+        ("WARNING", "nothing is swept: no space", False),
+        ("ERROR", "nothing is swept, by a fault", True),
+    ]
     assert task.cancelled()
