@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +19,7 @@ STORE_UNAVAILABLE = define(
     "STORE_UNAVAILABLE", status=503, retryable=True, hint="the object store is down or overloaded; try again"
 )
 CHUNK: Final = 1024 * 1024
+MOST_DELETED: Final = 1000  # objects in one call, by S3's protocol
 
 
 class StoreSettings(Settings):
@@ -100,6 +101,20 @@ class ObjectStore:
         except _S3RefusedError as refused:
             if not refused.missing:
                 raise STORE_UNAVAILABLE(f"cannot delete {key}: {refused.code}") from refused
+
+    async def delete_many(self, keys: Sequence[str]) -> None:
+        """Removes at most MOST_DELETED objects; those that are not there are no error.
+
+        Raises:
+            ShipoffError: STORE_UNAVAILABLE; some may be gone.
+        """
+        try:
+            wanted = {"Objects": [{"Key": key} for key in keys], "Quiet": True}
+            answer = await self._call("delete_objects", Delete=wanted)
+        except _S3RefusedError as refused:
+            raise STORE_UNAVAILABLE(f"cannot delete {len(keys)} objects: {refused.code}") from refused
+        for refused_one in answer.get("Errors") or ():
+            raise STORE_UNAVAILABLE(f"cannot delete {refused_one.get('Key')}: {refused_one.get('Code')}")
 
     async def get(self, key: str) -> bytes:
         """An object whole; for small ones (manifests).

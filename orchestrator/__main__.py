@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from kernel.database import Database
+from kernel.database import Database, load_queries
 from kernel.objects import ObjectStore, StoreSettings
 from kernel.rpc import RpcClient, RpcServer
 from kernel.sealing import Sealer
@@ -45,6 +46,7 @@ from orchestrator.operate.usage import Meter
 from orchestrator.patience import Patience
 from orchestrator.release.canary import Canary
 from orchestrator.release.cost import SwitchCost
+from orchestrator.release.discarding import Discarding
 from orchestrator.release.drain import Drain
 from orchestrator.release.measured import Measurements
 from orchestrator.release.retention import Retention
@@ -67,6 +69,7 @@ from proto.orchestrator.v1.orchestrator_pb2_grpc import add_OrchestratorServicer
 from proto.orchestrator.v1.running_pb2_grpc import add_RunningServicer_to_server
 
 NAME = "orchestrator"
+SQL = load_queries("orchestrator")
 
 
 async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of start is one list
@@ -93,7 +96,7 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         driver = LocalDriver(local_config(settings))
         await driver.open()
         stack.push_async_callback(driver.close)
-        artifacts = Artifacts(store, settings.work_dir / "slugs")
+        artifacts = Artifacts(store, settings.work_dir / "slugs", note=partial(database.execute, SQL["note_use"]))
         sources = Sources(settings.gateway_url, settings.service_token)
         sealer = Sealer(settings.env_key)
         acknowledgements = Acknowledgements(redis)
@@ -127,7 +130,8 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         releasing = Releasing(projects, sealer, patience, settings.apps_url)
         building = Building(builder, patience, releasing)
         deriving = Deriving(database, sealer, patience, releasing)
-        retention = Retention(database, store, table, settings.keep_releases, settings.keep_days)
+        discarding = Discarding(database, store, unused_s=2 * (settings.artifact_s + settings.release_s))
+        retention = Retention(database, discarding, table, settings.keep_releases, settings.keep_days)
         retention.start()
         stack.push_async_callback(retention.stop)
         measurements = Measurements(redis)

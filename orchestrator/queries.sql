@@ -381,11 +381,25 @@ where r.id = ranked.id
   )
 
 -- name: unneeded_artifacts
-select min(kind) as kind, artifact from releases
-where not exists (select from deployments where state = 'BUILDING')
+select min(kind) as kind, min(project_id) as project_id, artifact from releases
 group by artifact
 having bool_and(retired_at is not null) and not bool_and(artifact_deleted)
 limit 100
+
+-- name: is_needed
+select exists (select from releases where artifact = $1 and retired_at is null)
+
+-- name: kept_sites
+select distinct artifact from releases where project_id = $1 and kind = 'static' and retired_at is null
+
+-- name: note_use
+insert into artifact_uses (what) values ($1) on conflict (what) do update set used_at = now()
+
+-- name: begin_use
+insert into artifact_uses (what, used_at) values ($1, 'epoch') on conflict (what) do nothing
+
+-- name: lock_use
+select used_at < now() - make_interval(secs => $2) from artifact_uses where what = $1 for update
 
 -- name: note_deleted
 update releases set artifact_deleted = true where artifact = $1 and retired_at is not null

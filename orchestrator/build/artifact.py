@@ -10,6 +10,7 @@ import gzip
 import hashlib
 import os
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +28,14 @@ MAX_SLUG_BYTES: Final = 2 << 30
 MAX_COMPRESSED_BYTES: Final = 16 << 20
 NOT_FOUND_PAGE: Final = "/404.html"
 _MIN_GAIN: Final = 0.95
+
+
+Note = Callable[[str], Awaitable[object]]
+
+
+def files_of(project_id: str) -> str:
+    """Where the files of a project's sites lie, each under its digest."""
+    return f"static/{project_id}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +63,16 @@ class Artifacts:
         store: where.
         scratch: a directory for packed slugs on their way up or down.
         limits: what a static site may have.
+        note: is told what will be used, before it is looked for, and keeps others from deleting it; without it nobody
+            deletes anything.
     """
 
-    def __init__(self, store: ObjectStore, scratch: Path, limits: StaticLimits | None = None) -> None:
+    def __init__(
+        self, store: ObjectStore, scratch: Path, limits: StaticLimits | None = None, note: Note | None = None
+    ) -> None:
         self._store, self._scratch = store, scratch
         self._limits = limits or StaticLimits()
+        self._note = note
 
     # --- static ---------------------------------------------------------------------------------------------------
 
@@ -78,6 +92,7 @@ class Artifacts:
             ShipoffError: OUTPUT_MISSING, ARTIFACT_REFUSED, ARTIFACT_TOO_LARGE, STORE_UNAVAILABLE.
         """
         files = await asyncio.to_thread(collect, root, within or root, self._limits)
+        await self._use(files_of(project_id))
         slots = asyncio.Semaphore(UPLOADS)
         async with _first_failure(), asyncio.TaskGroup() as group:
             tasks = {file.path: group.create_task(self._publish(project_id, file, slots)) for file in files}
@@ -101,18 +116,18 @@ class Artifacts:
         async with slots:
             plain, *packed = await asyncio.to_thread(_blobs, file)
             new = [
-                await self._upload(f"static/{project_id}/{blob.digest}", blob, file.content_type)
+                await self._upload(f"{files_of(project_id)}{blob.digest}", blob, file.content_type)
                 for _, blob in (plain, *packed)
             ]
         entry: dict[str, Any] = {
-            "key": f"static/{project_id}/{plain[1].digest}",
+            "key": f"{files_of(project_id)}{plain[1].digest}",
             "digest": plain[1].digest,
             "size": plain[1].size,
             "type": file.content_type,
         }
         if packed:
             entry["encodings"] = {
-                name: {"key": f"static/{project_id}/{blob.digest}", "size": blob.size} for name, blob in packed
+                name: {"key": f"{files_of(project_id)}{blob.digest}", "size": blob.size} for name, blob in packed
             }
         return entry, any(new)
 
@@ -121,6 +136,10 @@ class Artifacts:
             return False
         await self._store.put(key, blob.body, content_type)
         return True
+
+    async def _use(self, what: str) -> None:
+        if self._note is not None:
+            await self._note(what)
 
     # --- slugs ----------------------------------------------------------------------------------------------------
 
@@ -140,18 +159,19 @@ class Artifacts:
             slug: Slug = await asyncio.to_thread(
                 pack, tree, packed, epoch_s=int(time.time()) if epoch_s is None else epoch_s, max_bytes=MAX_SLUG_BYTES
             )
-            if not await self._store.exists(slug.key):
+            if not await self.has_slug(slug.digest):
                 await self._store.put(slug.key, packed, "application/zstd")
         finally:
             packed.unlink(missing_ok=True)
         return slug.digest
 
     async def has_slug(self, digest: str) -> bool:
-        """Whether a slug is in the store.
+        """Whether a slug is in the store; it stays there until a release can name it.
 
         Raises:
             ShipoffError: STORE_UNAVAILABLE.
         """
+        await self._use(slug_key(digest))
         return await self._store.exists(slug_key(digest))
 
     async def fetch_slug(self, digest: str) -> Path:

@@ -1,25 +1,20 @@
 """Which releases are kept, and what goes with those that are not.
 
-Kept are the newest of an environment, by count and age, and whatever serves, is warm or is in the making. The slug or
-manifest of a release goes when no kept one has the same, and not while anything is built: a build that finds its slug
-stored does not store it again. Files of static sites stay: releases share them.
+Kept are the newest of an environment, by count and age, and whatever serves, is warm or is in the making. What a
+release was made of goes when no kept one has the same (discarding.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Final
 
 from kernel import tasks
 from kernel.database import Database, load_queries
-from kernel.errors import ShipoffError
-from kernel.objects import ObjectStore
-from orchestrator.build.slug import slug_key
+from orchestrator.release.discarding import Discarding
 from orchestrator.routes import RouteTable
 
 SQL: Final = load_queries("orchestrator")
-log = logging.getLogger(__name__)
 EVERY_S: Final = 300.0
 
 
@@ -31,26 +26,18 @@ class Retention:
         days: how old they may be; the two newest stay whatever their age.
     """
 
-    def __init__(self, database: Database, store: ObjectStore, table: RouteTable, count: int, days: int) -> None:
-        self._database, self._store, self._table = database, store, table
+    def __init__(self, database: Database, discarding: Discarding, table: RouteTable, count: int, days: int) -> None:
+        self._database, self._discarding, self._table = database, discarding, table
         self._count, self._days = count, days
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begins sweeping in the background."""
-        self._task = tasks.spawn(self._run(), "retention of releases")
+        self._task = tasks.spawn(tasks.repeat(self.sweep, EVERY_S, "releases are not swept"), "retention of releases")
 
     async def stop(self) -> None:
         """Stops."""
         await tasks.stop(self._task)
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY_S)
-            try:
-                await self.sweep()
-            except ShipoffError as error:
-                log.warning("releases are not swept: %s", error)
 
     async def sweep(self) -> None:
         """Retires what is no longer kept, and deletes what only that needed.
@@ -60,8 +47,7 @@ class Retention:
         """
         await self._database.execute(SQL["retire_releases"], self._count, self._days)
         for row in await self._database.fetch(SQL["unneeded_artifacts"]):
-            await self._store.delete(row["artifact"] if row["kind"] == "static" else slug_key(row["artifact"]))
-            await self._database.execute(SQL["note_deleted"], row["artifact"])
+            await self._discarding.discard(row)
         for row in await self._database.fetch(SQL["idle_endpoints"]):
             await self._forget(row["release_id"])
 
