@@ -29,7 +29,7 @@ class ReleaseActivity:
         waiting: requests that wait for an instance at the end of the time.
         held: requests that had to wait for one.
         retried: that were sent again.
-        failed: that got an error of the router's own.
+        failed: that got an error of the router's own, not for a fault of the client's.
         upstream_5xx: that got one from the app.
         latency: bucket -> requests, from the head to the app's first byte, the waiting for an instance left out.
     """

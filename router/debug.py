@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from router.core.balance import Endpoint
 from router.core.explain import Asked, explain, shown
 from router.core.host import canonical
-from router.core.records import DYNAMIC, Route
+from router.core.records import DYNAMIC, STATIC, Route
 from router.core.releases import Release
 from router.core.target import path_of
 from router.edge.context import Edge
@@ -76,17 +76,19 @@ class Debug:
         names = names or ([(route.release, 1)] if route.release else [])
         total = sum(weight for _, weight in names) or 1
         told = [
-            {"share": round(weight / total, 4), **self._release(name, table.releases.get(name))}
+            {"share": round(weight / total, 4), **self._release(route, name, table.releases.get(name))}
             for name, weight in names[:MOST]
         ]
         release = table.releases.get(names[0][0]) if len(names) == 1 else None
         return {
             "release": release.record() if release is not None else None,
-            "releases": told if route.kind == DYNAMIC else [],
+            "releases": told if route.kind in (DYNAMIC, STATIC) else [],
             "endpoints": [one.describe(self._edge.now) for one in (release.endpoints[:MOST] if release else ())],
         }
 
-    def _release(self, name: str, release: Release | None) -> Json:
+    def _release(self, route: Route, name: str, release: Release | None) -> Json:
+        if route.kind == STATIC:
+            return {"release": name, "manifest": route.manifests.get(name, route.manifest)}
         if release is None:
             return {"release": name, "state": None, "error": "NO_INSTANCE"}
         lane = self._edge.guard.lanes.lane(name)

@@ -40,26 +40,43 @@ CANARY_IMPOSSIBLE = define(
     "CANARY_IMPOSSIBLE",
     source="client",
     status=422,
-    hint="deploy it without a canary: requests can be shared between two apps, not with a static site",
+    hint="deploy it without a canary: requests are shared between two apps or two static sites, not between both",
 )
 SQL: Final = load_queries("orchestrator")
 LOOK_S: Final = 0.5
 WHOLE: Final = 100
+STICKY: Final = "shipoff_release"  # the cookie of a static site's canary that names none
 
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """What a canary is about: the route's record as it was, and the two releases that share the requests."""
+    """What a canary is about: the route's record as it was, and the release that gets a share of its requests."""
 
     plan: CanaryPlan
     before: dict[str, Any]
-    base: str
-    release: str
+    release: Release
+
+    @property
+    def base(self) -> str:
+        """The release that the canary is compared with."""
+        return str(self.before["release"])
+
+    @property
+    def is_static(self) -> bool:
+        """Whether it is about files, which no instance serves."""
+        return self.release.kind == "static"
 
     def record(self, weight: int) -> dict[str, Any]:
         """The route with the new release's share in it."""
-        weights = [[self.base, WHOLE - weight], [self.release, weight]]
-        return {**self.before, "weights": weights, "rules": {**self.before["rules"], "canary": self.plan.rule}}
+        weights = [[self.base, WHOLE - weight], [self.release.id, weight]]
+        rule = self.plan.rule
+        if self.is_static:
+            # A page and what it asks for are to come from one release.
+            rule = {"cookie": STICKY, **rule}
+        shared = {**self.before, "weights": weights, "rules": {**self.before["rules"], "canary": rule}}
+        if self.is_static:
+            shared["manifests"] = {self.base: self.before["manifest"], self.release.id: self.release.artifact}
+        return shared
 
 
 class Canary:
@@ -108,9 +125,9 @@ class Canary:
         )
         if before is None:
             return None
-        if release.kind == "static" or before["kind"] != "dynamic":
-            raise CANARY_IMPOSSIBLE("a canary needs an app on both sides")
-        return _Trial(plan, before, before["release"], release.id)
+        if before["kind"] != release.kind:
+            raise CANARY_IMPOSSIBLE(f"the release is {release.kind}, and what serves now is {before['kind']}")
+        return _Trial(plan, before, release)
 
     async def _row(self, attempt: Attempt) -> Row:
         row = await self._database.fetchrow(SQL["get_deployment"], attempt.id)
@@ -127,7 +144,8 @@ class Canary:
                 raise OvertakenError
             state = {"step": step, "weight": weight, "before": trial.before}
             await tx.execute(SQL["note_canary"], attempt.id, state)
-            await self._keeper.put_endpoints(tx, trial.release, infos)
+            if not trial.is_static:
+                await self._keeper.put_endpoints(tx, trial.release.id, infos)
             return await self._table.put_route(tx, trial.record(weight))
 
     async def _step(self, attempt: Attempt, trial: _Trial, weight: int) -> bool:
@@ -153,8 +171,8 @@ class Canary:
         return order == "promote"
 
     async def _compare(self, trial: _Trial, start_ms: int) -> Verdict:
-        sums = await self._measurements.since(start_ms, {trial.base, trial.release})
-        return judge(sample(sums[trial.base]), sample(sums[trial.release]))
+        sums = await self._measurements.since(start_ms, {trial.base, trial.release.id})
+        return judge(sample(sums[trial.base]), sample(sums[trial.release.id]))
 
     async def _report(self, attempt: Attempt, weight: int, found: Verdict) -> None:
         entry = {

@@ -59,7 +59,7 @@ class Switch:
             if release.kind == "dynamic":
                 await self._keeper.put_endpoints(tx, release.id, infos)
                 await rouse(tx, attempt.project_id, attempt.environment)
-            version = await self._table.put_route(tx, route_of(release, row["host"]))
+            version = await self._table.put_route(tx, route_of(release, row["host"], previous))
             flipped: Row | None = await tx.fetchrow(SQL["flip_deployment"], attempt.id, version, previous)
             if flipped is None:
                 raise OvertakenError  # nothing of this transaction stays
@@ -102,8 +102,12 @@ class Switch:
                 await publish(tx, Envelope(event, key="/".join(environment)))
 
 
-def route_of(release: Release, host: str) -> dict[str, Any]:
-    """The record of a route that sends a whole host to one release."""
+def route_of(release: Release, host: str, previous: dict[str, Any] | None) -> dict[str, Any]:
+    """The record of a route that sends a whole host to one release.
+
+    Args:
+        previous: the record that it replaces, or None.
+    """
     record: dict[str, Any] = {
         "host": host,
         "path": "/",
@@ -115,7 +119,17 @@ def route_of(release: Release, host: str) -> dict[str, Any]:
     }
     if release.kind == "static":
         record["manifest"] = release.artifact
+        if before := _open_pages(previous or {}, release):
+            record["previous"] = before
     return record
+
+
+def _open_pages(previous: dict[str, Any], release: Release) -> str:
+    """The manifest of the files that pages still open in browsers may ask for; "" for none."""
+    if previous.get("project") != release.project_id:
+        return ""
+    before = str(previous.get("manifest", ""))
+    return before if before != release.artifact else str(previous.get("previous", ""))
 
 
 def _rules(release: Release) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class Activity:
         requests: that have ended, however.
         held: that had to wait for an instance.
         retried: that were sent again.
-        failed: that got an error of the router's own.
+        failed: that got an error of the router's own, not for a fault of the client's.
         upstream_5xx: that got one from the app.
         latency: by bucket (kernel/activity.py), from the head to the app's first byte without the waiting for an
             instance.
@@ -70,7 +70,7 @@ class Activity:
                 self.retried += 1
             if request.first:
                 self.latency[bucket(request.first - request.started - request.queued)] += 1
-        if request.error:
+        if request.error and not 400 <= request.status < 500:
             self.failed += 1
         elif request.first and request.status >= 500:
             self.upstream_5xx += 1

@@ -100,6 +100,11 @@ class Manifest:
             return Answer(200, index)
         return Answer(404, self._files.get(self._not_found) if self._not_found else None)
 
+    def find_asset(self, target: bytes) -> Answer | None:
+        """A file that pages ask for by a name which no other content has; None when the release has none such."""
+        file = self._files.get(path_of(target).decode("utf-8", "replace"))
+        return Answer(200, file) if file is not None and file.cache is _ASSET_CACHE else None
+
 
 def _file(path: str, item: dict[str, Any]) -> File:
     encodings = {name: Blob(str(e["key"]), int(e["size"])) for name, e in (item.get("encodings") or {}).items()}

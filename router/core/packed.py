@@ -41,7 +41,7 @@ def pack(route: Route) -> bytes:
         if raw := id_bytes.read(more.get(field), prefix):
             flags, ids = flags | flag, ids + raw
             del more[field]
-    if more["kind"] == STATIC and flags & _RELEASE and more["manifest"] == _manifest(route.release):
+    if more["kind"] == STATIC and flags & _RELEASE and more.get("manifest") == _manifest(route.release):
         flags |= _STATIC
         del more["kind"], more["manifest"]
     elif more["kind"] == DYNAMIC:
@@ -70,7 +70,7 @@ def pack_plain(record: Json) -> tuple[bytes, bytes] | None:
         return None
     if record.get("path", "/") != "/" or record.get("location") not in _NOTHING:
         return None
-    if record.get("rules") or record.get("weights"):
+    if record.get("rules") or record.get("weights") or record.get("manifests") or record.get("previous"):
         return None
     if (status := record.get("status")) is not None and (type(status) is not int or status != _STATUS):
         return None

@@ -13,6 +13,8 @@ cdef class Route:
     cdef public str release
     cdef public tuple weights
     cdef public str manifest
+    cdef public dict manifests
+    cdef public str previous
     cdef public str location
     cdef public Policy policy
     cdef public int status

@@ -29,6 +29,7 @@ _INSTANCE: Final = re.compile(r"[\x21-\x7e]{0,100}").fullmatch
 PLAIN_HOST: Final = re.compile(r"[a-z0-9_][a-z0-9_-]*(?:\.[a-z0-9_-]+)*").fullmatch
 MOST_VERSION: Final = 2**63 - 1
 _MOST_WEIGHT: Final = 1_000_000
+_NO_MANIFESTS: Final[dict[str, str]] = {}
 _LOCATION: Final = re.compile(r"(?:https?://|/)[\x21-\x7e]*").fullmatch
 
 
@@ -40,6 +41,9 @@ class Route:
         path: the prefix without a trailing slash; b"" for the whole host.
         release: id of the release, when it is the only one.
         weights: cumulative (release, upper bound) pairs when several serve; else ().
+        manifest: where a static release's is in the object store.
+        manifests: release -> manifest, when several static releases serve; else {}.
+        previous: the manifest of what served before, whose pages browsers still have open; "" for none.
         policy: the rules; None for a route without, which then costs nothing.
     """
 
@@ -49,8 +53,10 @@ class Route:
         "kind",
         "location",
         "manifest",
+        "manifests",
         "path",
         "policy",
+        "previous",
         "project",
         "release",
         "status",
@@ -67,6 +73,8 @@ class Route:
         self.release: str = _text(record, "release", "")
         self.weights: tuple[tuple[str, int], ...] = _weights(record)
         self.manifest: str = _text(record, "manifest", "")
+        self.manifests: dict[str, str] = _manifests(record) if self.kind == STATIC else _NO_MANIFESTS
+        self.previous: str = _text(record, "previous", "")
         self.location: str = _text(record, "location", "")
         self.status: int = _integer(record, "status", 308, 999)
         self.policy: Policy | None = read_policy(record.get("rules"), self.host + self.path)
@@ -78,12 +86,17 @@ class Route:
         """One release with a weight is the release; nothing is drawn then."""
         if len(self.weights) == 1 and self.release in ("", self.weights[0][0]):
             self.release, self.weights = self.weights[0][0], ()
+            self.manifest = self.manifests.get(self.release, self.manifest)
+        if not self.weights:
+            self.manifests = _NO_MANIFESTS
 
     def _check(self) -> None:
         if self.kind == DYNAMIC and not self.release and not self.weights:
             raise _wrong("release", "missing from a dynamic route")
-        if self.kind == STATIC and not self.manifest:
+        if self.kind == STATIC and not self.manifest and not self.weights:
             raise _wrong("manifest", "missing from a static route")
+        if self.kind == STATIC and any(name not in self.manifests for name, _ in self.weights):
+            raise _wrong("manifests", "without one of the releases that have a weight")
         if self.kind == REDIRECT and (_LOCATION(self.location) is None or self.status not in _REDIRECTS):
             raise _wrong("location", "or status is not that of a redirect")
 
@@ -110,6 +123,8 @@ class Route:
             "kind": self.kind,
             "release": self.release,
             "manifest": self.manifest,
+            "manifests": self.manifests,
+            "previous": self.previous,
             "location": self.location,
             "status": self.status,
             "rules": self.policy.record if self.policy else None,
@@ -125,7 +140,8 @@ def plain(host: bytes, path: bytes, project: str, release: str, version: int) ->
     route.kind = DYNAMIC
     route.project, route.environment = project, PRODUCTION
     route.release, route.weights = release, ()
-    route.manifest = route.location = ""
+    route.manifest = route.location = route.previous = ""
+    route.manifests = _NO_MANIFESTS
     route.status = 308
     route.policy = None
     route.version = version
@@ -227,6 +243,15 @@ def _weights(record: Json) -> tuple[tuple[str, int], ...]:
             bound += item[1]
             result.append((item[0], bound))
     return tuple(result)
+
+
+def _manifests(record: Json) -> dict[str, str]:
+    found = record.get("manifests")
+    if found is None:
+        return _NO_MANIFESTS
+    if not isinstance(found, dict) or not all(isinstance(key, str) and key for key in found.values()):
+        raise _wrong("manifests", "not an object of release: manifest")
+    return dict(found)
 
 
 def _endpoint(item: object) -> tuple[str, str, int, str]:

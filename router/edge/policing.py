@@ -31,6 +31,7 @@ from router.core.records import Route
 from router.core.releases import Release
 from router.core.request import ANSWER, DIAL, LOCAL, Request
 from router.core.rules import Lanes, Policy
+from router.core.split import Split, draw
 from router.core.target import path_of
 
 if TYPE_CHECKING:
@@ -141,13 +142,32 @@ def release_for(client: Client, request: Request, route: Route) -> Release | Non
     if split is None or not route.weights:
         return table.release_for(route)
     if ruled.release not in table.releases:
-        head, draw = request.head, client.edge.guard.draw
-        wanted = head.header(split.header) if split.header else b""
-        first = not ruled.release
-        ruled.release, tell = split.choose(route.weights, wanted, head.header(b"cookie"), draw())
-        if tell and first:
-            ruled.extra += split.set_cookie(ruled.release, client.peer.client_scheme(head) == "https")
+        _draw(client, request, route, split, remember=True)
     return table.releases.get(ruled.release)
+
+
+def files_of(client: Client, request: Request, route: Route) -> str:
+    """The release whose files a request of a static route gets.
+
+    Only a page that a browser goes to makes it remember the release: what pages ask for lies in shared caches for long,
+    where a cookie would be everybody's.
+    """
+    if not route.weights:
+        return route.release
+    split = route.policy.split if route.policy is not None else None
+    if split is None:
+        return draw(route.weights, client.edge.guard.draw())
+    _draw(client, request, route, split, remember=b"text/html" in request.head.header(b"accept"))
+    return str(request.ruled.release)
+
+
+def _draw(client: Client, request: Request, route: Route, split: Split, *, remember: bool) -> None:
+    head, ruled = request.head, request.ruled
+    wanted = head.header(split.header) if split.header else b""
+    first = not ruled.release
+    ruled.release, tell = split.choose(route.weights, wanted, head.header(b"cookie"), client.edge.guard.draw())
+    if tell and first and remember:
+        ruled.extra += split.set_cookie(ruled.release, client.peer.client_scheme(head) == "https")
 
 
 def from_cache(client: Client, request: Request, route: Route, release: Release | None) -> bool:

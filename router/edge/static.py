@@ -7,6 +7,7 @@ its client. Objects are content-addressed, so what is cached is never stale.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ from router.core.manifest import Answer, Blob, File, Manifest
 from router.core.negotiate import coding_of, etag, is_unchanged, range_of
 from router.core.records import Route
 from router.core.request import FILE, Request
+from router.edge import policing
 from router.edge.cache import ByteCache
 from router.edge.context import Edge
 from router.edge.store import Store
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from router.edge.server import Client
 
 _MANIFEST_BYTES: Final = 33_554_432
+_OWN_CACHE: Final = b"private, max-age=0, must-revalidate"  # of an answer with a cookie, which is one visitor's
+NO_FILES: Final = Manifest(b'{"files":{}}')
 
 
 class StaticSites:
@@ -44,21 +48,41 @@ class StaticSites:
 
     def serve(self, client: Client, request: Request, route: Route) -> None:
         """Answers a request of a static route."""
-        request.release = route.release
+        release = request.release = policing.files_of(client, request, route)
+        request.activity = self._edge.activities.of(release, request.started)
         request.kind = FILE
         if request.head.method not in (b"GET", b"HEAD"):
             client.refuse(METHOD_REFUSED, "a static site only answers GET and HEAD")
             return
-        manifest = self._manifests.get(route.manifest)
-        if manifest is None or not self._serve_from_memory(client, request, manifest):
+        keys = _manifests_of(route, release)
+        answer = self._find(request, map(self._manifests.get, keys))
+        if answer is None or not self._serve_from_memory(client, request, answer):
             client.deadline = self._edge.now + self._edge.settings.stream_s
-            client.task = spawn(self._serve_from_store(client, request, route), "router.static")
+            client.task = spawn(self._serve_from_store(client, request, keys), "router.static")
+
+    @staticmethod
+    def _find(request: Request, manifests: Iterable[Manifest | None]) -> Answer | None:
+        """What a request gets: what its release has, else what a page of another may have asked for.
+
+        Returns:
+            None when a manifest that is not here (None among them) has to be read for it.
+        """
+        wants_page, found = b"text/html" in request.head.header(b"accept"), None
+        for manifest in manifests:
+            if manifest is None:
+                return None
+            if found is None:
+                found = manifest.find(request.head.target, wants_page)
+            elif (asset := manifest.find_asset(request.head.target)) is not None:
+                return asset
+            if found.status != 404:
+                break
+        return found
 
     # --- from memory -------------------------------------------------------------------------------------------------
 
-    def _serve_from_memory(self, client: Client, request: Request, manifest: Manifest) -> bool:
+    def _serve_from_memory(self, client: Client, request: Request, answer: Answer) -> bool:
         """Answers when nothing has to be read for it."""
-        answer = self._find(manifest, request)
         if answer.file is None:
             self._answer_without_file(client, request, answer)
             return True
@@ -79,10 +103,6 @@ class StaticSites:
         return True
 
     @staticmethod
-    def _find(manifest: Manifest, request: Request) -> Answer:
-        return manifest.find(request.head.target, b"text/html" in request.head.header(b"accept"))
-
-    @staticmethod
     def _answer_without_file(client: Client, request: Request, answer: Answer) -> None:
         if answer.location:
             client.answer(request, answer.status, b"Location: " + answer.location + b"\r\n", b"")
@@ -91,19 +111,18 @@ class StaticSites:
 
     # --- from the store ----------------------------------------------------------------------------------------------
 
-    async def _serve_from_store(self, client: Client, request: Request, route: Route) -> None:
+    async def _serve_from_store(self, client: Client, request: Request, keys: tuple[str, ...]) -> None:
         try:
-            manifest = await self._manifest(route.manifest)
-            if client.request is not request or self._serve_from_memory(client, request, manifest):
+            answer = self._find(request, [await self._manifest(keys[0]), *[await self._other(key) for key in keys[1:]]])
+            if answer is None or client.request is not request or self._serve_from_memory(client, request, answer):
                 return
-            answer = self._find(manifest, request)
             if answer.file is None:
                 return  # answered from memory
             plan = Plan(request, answer, answer.file)
             self._edge.metrics.static_misses += 1
             if plan.blob.size <= self._edge.settings.small_object:
                 await self._object(plan.blob)
-                if client.request is request and not self._serve_from_memory(client, request, manifest):
+                if client.request is request and not self._serve_from_memory(client, request, answer):
                     raise Refused(FILES_UNAVAILABLE, "the cache is too small for this file")
             else:
                 await self._stream(client, request, plan)
@@ -141,6 +160,13 @@ class StaticSites:
             self._manifests.put(key, manifest, len(raw) * 4)
         return manifest
 
+    async def _other(self, key: str) -> Manifest:
+        """A manifest that a request can do without: no files when it cannot be read, or is no longer kept."""
+        try:
+            return await self._manifest(key)
+        except (Refused, ShipoffError):
+            return NO_FILES
+
     async def _object(self, blob: Blob) -> None:
         if self._objects.get(blob.key) is None:
             data = await self._load(blob.key)
@@ -167,6 +193,15 @@ class StaticSites:
             return refused
 
 
+def _manifests_of(route: Route, release: str) -> tuple[str, ...]:
+    """A release's manifest, and then those of releases whose pages may still ask for their own files.
+
+    A browser that got a page of the release before asks for the scripts of that one; without them the page would break.
+    """
+    own = route.manifests[release] if route.weights else route.manifest
+    return tuple(dict.fromkeys(key for key in (own, *route.manifests.values(), route.previous) if key))
+
+
 class Plan:
     """How one request gets one file: status, header lines, and which bytes of which object.
 
@@ -184,7 +219,8 @@ class Plan:
         tag = etag(file, coding)
         self.status = answer.status
         self.part = range_of(wanted, head.header(b"if-range"), tag, self.blob.size) if wanted else None
-        lines = b"ETag: " + tag + b"\r\nCache-Control: " + file.cache + b"\r\n"
+        cache = _OWN_CACHE if request.ruled is not None and b"Set-Cookie:" in request.ruled.extra else file.cache
+        lines = b"ETag: " + tag + b"\r\nCache-Control: " + cache + b"\r\n"
         if file.encodings:
             lines += b"Vary: Accept-Encoding\r\n"
         self.length = self.blob.size

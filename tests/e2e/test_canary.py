@@ -61,8 +61,8 @@ def until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
-def shown(platform: Platform, deployment: str) -> dict[str, Any]:
-    _, found = platform.call("GET", f"/v1/projects/{PROJECT}/deployments/{deployment}")
+def shown(platform: Platform, deployment: str, project: str = PROJECT) -> dict[str, Any]:
+    _, found = platform.call("GET", f"/v1/projects/{project}/deployments/{deployment}")
     return dict(found)
 
 
@@ -166,3 +166,53 @@ def test_a_push_may_be_a_canary(platform: Platform, releases: dict[str, str], tm
     assert "50 % of the requests go to" in pushed.output
     assert (visitors.failures, visitors.seen) == ([], {"version 1", "pushed"})
     assert platform.get(PROJECT).text == "pushed"
+
+
+def test_a_static_site_is_tried_on_part_of_its_visitors(platform: Platform, tmp_path: Path) -> None:
+    name = "tried-site"
+    platform.project(name)
+    repository = Repository(platform, name, tmp_path)
+
+    def page(version: str, script: str) -> None:
+        repository.write("index.html", f"<script src=/{script}></script> page {version}")
+        repository.write(script, f"script {version}")
+        repository.commit(version)
+
+    page("one", "app.11111111.js")
+    assert repository.push().status == 0
+    (tmp_path / "app.11111111.js").unlink()
+    page("two", "app.22222222.js")
+    with Visitors(platform, name, marks=("page one", "page two")) as visitors:
+        pushed = repository.push("main:refs/deploy/canary/50/4")
+        assert pushed.status == 0, pushed.output
+        assert {platform.get(name).text.rpartition(" ")[2] for _ in range(20)} == {"two"}
+    assert (visitors.failures, visitors.seen) == ([], {"page one", "page two"})
+    report = shown(platform, platform.deployments(name)[0]["id"], name)["canary"]["report"]
+    assert [(one["weight"], one["outcome"]) for one in report] == [(50, "fine")]
+    assert all(one[side]["requests"] > 20 for one in report for side in ("base", "canary"))
+    # A page that came before the flip is still open in somebody's browser.
+    assert platform.get(name, "/app.11111111.js").text == "script one"
+    assert platform.get(name, "/app.22222222.js").text == "script two"
+    release = platform.deployments(name)[1]["release_id"]
+    back = {"kind": "rollback", "release": release, "canary": {"steps": [50], "step_s": 600}}
+    _, made = platform.call("POST", f"/v1/projects/{name}/deployments", back)
+    until(lambda: "set-cookie" in platform.get(name, Accept="text/html").headers, "the routers did not take it")
+    for _ in range(20):
+        first = platform.get(name, Accept="text/html")
+        lane = first.headers["set-cookie"].partition(";")[0]
+        assert {platform.get(name, Cookie=lane).text for _ in range(3)} == {first.text}
+    status, _ = platform.call("POST", f"/v1/projects/{name}/deployments/{made['id']}/canary", {"order": "abort"})
+    assert status == 200
+    assert platform.finished(name, made["id"])["failure"]["reason"] == "CANARY_ABORTED"
+    assert {platform.get(name).text.rpartition(" ")[2] for _ in range(20)} == {"two"}
+
+
+def test_a_site_and_an_app_do_not_share_requests(platform: Platform, releases: dict[str, str], tmp_path: Path) -> None:
+    deploy(platform, releases["1"])
+    repository = Repository(platform, PROJECT, tmp_path)
+    repository.write("index.html", "files")
+    repository.commit("a site")
+    pushed = repository.push("main:refs/deploy/canary/50/3")
+    assert pushed.status != 0
+    assert "CANARY_IMPOSSIBLE" in pushed.output
+    assert platform.get(PROJECT).text == "version 1"

@@ -46,6 +46,11 @@ class Site:
 
     async def publish(self, files: dict[str, bytes], host: str = "site.test", **more: Any) -> None:
         """Writes a release as the orchestrator does and routes to it."""
+        key = await self.store_release(files, **more)
+        self.router.put(route(host, key.split("/")[1], kind="static", manifest=key))
+
+    async def store_release(self, files: dict[str, bytes], **more: Any) -> str:
+        """Writes a release; returns the key of its manifest."""
         entries = {}
         for path, content in files.items():
             entry = await self._blob(content)
@@ -58,7 +63,7 @@ class Site:
         manifest = {"version": 1, "release": release, "project": self.project, "spa": False, "not_found": None}
         key = f"releases/{release}/manifest.json"
         await self.store.put(key, json.dumps({**manifest, "files": entries, **more}).encode())
-        self.router.put(route(host, release, kind="static", manifest=key))
+        return key
 
     async def _blob(self, content: bytes) -> dict[str, Any]:
         digest = hashlib.sha256(content).hexdigest()
@@ -285,3 +290,79 @@ async def test_a_store_that_is_gone_takes_only_what_is_not_in_memory(site: Site)
 async def test_a_site_becomes_an_app_in_one_flip(site: Site) -> None:
     site.router.put(route("site.test", "rel_app", rules={"hold": {"switch_s": 0}}), endpoints("rel_app"))
     assert (await site.get("/"))["x-shipoff-error"] == "NO_INSTANCE"
+
+
+# --- pages that are still open, and canaries -------------------------------------------------------------------------
+
+OLD = {
+    "/index.html": b"old page",
+    "/app.11111111.js": b"old script",
+    "/gone.txt": b"gone",
+    "/404.html": b"<h1>lost</h1>",
+}
+NEW = {"/index.html": b"new page", "/app.22222222.js": b"new script", "/404.html": b"<h1>lost</h1>"}
+
+
+async def test_a_page_that_is_still_open_finds_its_scripts_after_the_flip(site: Site) -> None:
+    old = await site.store_release(OLD)
+    new = await site.store_release(NEW, not_found="/404.html")
+    site.router.put(route("site.test", "rel_new", kind="static", manifest=new, previous=old))
+    assert (await site.get("/")).body == b"new page"
+    assert (await site.get("/app.22222222.js")).body == b"new script"
+    kept = await site.get("/app.11111111.js")
+    assert (kept.status, kept.body, kept["cache-control"]) == (
+        200,
+        b"old script",
+        "public, max-age=31536000, immutable",
+    )
+    for removed in ("/gone.txt", "/none", "/app.33333333.js"):  # what its owner took away is away
+        assert (await site.get(removed)).body == b"<h1>lost</h1>"
+    assert site.router.edge.activities.of("rel_new", 0.0).requests == 6
+
+
+async def test_a_release_before_that_is_no_longer_kept_changes_nothing(site: Site) -> None:
+    new = await site.store_release(NEW, not_found="/404.html")
+    site.router.put(route("site.test", "rel_new", kind="static", manifest=new, previous="releases/none/manifest.json"))
+    for _ in range(2):
+        answer = await site.get("/app.11111111.js")
+        assert (answer.status, answer.body) == (404, b"<h1>lost</h1>")
+
+
+async def shared(site: Site, weights: tuple[int, int], **canary: str) -> None:
+    manifests = {"rel_old": await site.store_release(OLD), "rel_new": await site.store_release(NEW)}
+    shares = [[release, weight] for release, weight in zip(manifests, weights, strict=True)]
+    more = {"weights": shares, "manifests": manifests, "rules": {"canary": canary}}
+    site.router.put(route("site.test", "rel_old", kind="static", manifest=manifests["rel_old"], **more))
+
+
+async def test_a_canary_of_a_site_is_drawn_once_and_remembered_by_its_pages(site: Site) -> None:
+    await shared(site, (50, 50), cookie="lane")
+    seen = set()
+    for _ in range(40):
+        page = await site.get("/", Accept="text/html")
+        seen.add(page.body)
+        lane = page["set-cookie"].partition(";")[0]
+        assert lane == ("lane=rel_new" if page.body == b"new page" else "lane=rel_old")
+        again = await site.get("/", Accept="text/html", Cookie=lane)
+        assert (again.body, again["set-cookie"]) == (page.body, "")
+        assert page["cache-control"].startswith("private") and again["cache-control"].startswith("public")
+    assert seen == {b"old page", b"new page"}
+
+
+async def test_scripts_of_a_canary_are_found_wherever_the_draw_falls_and_set_no_cookie(site: Site) -> None:
+    await shared(site, (50, 50), cookie="lane")
+    for path, body in (("/app.11111111.js", b"old script"), ("/app.22222222.js", b"new script")):
+        for _ in range(10):
+            answer = await site.get(path, Accept="*/*")
+            assert (answer.status, answer.body, answer["set-cookie"]) == (200, body, "")
+
+
+async def test_weights_and_a_header_share_a_site_too(site: Site) -> None:
+    await shared(site, (0, 1), header="X-Release")
+    assert {(await site.get("/")).body for _ in range(5)} == {b"new page"}
+    await shared(site, (1, 1), header="X-Release")
+    for release, body in (("rel_old", b"old page"), ("rel_new", b"new page")):
+        assert {(await site.get("/", X_Release=release)).body for _ in range(5)} == {body}
+    assert {(await site.get("/")).body for _ in range(40)} == {b"old page", b"new page"}
+    answered = site.router.edge.activities
+    assert answered.of("rel_old", 0.0).requests + answered.of("rel_new", 0.0).requests == 55
