@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any, Final
 
+import aiohttp
 import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -18,11 +20,13 @@ from proto.orchestrator.v1.explain_pb2_grpc import ExplainServicer
 
 SQL: Final = load_queries("orchestrator")
 REDIS_S: Final = 2.0  # without it the routers are left out
+ROUTER_S: Final = 1.0  # for a router's own word
+MOST_ASKED: Final = 3  # routers, one after the other, until one answers
 Json = dict[str, Any]
 
 
 class ExplainDoor(ExplainServicer):
-    """Answers from the database, and from the routers' reports in Redis."""
+    """Answers from the database, the routers' reports in Redis, and what one of the routers says itself."""
 
     def __init__(self, database: Database, redis: Redis) -> None:
         self._database, self._redis = database, redis
@@ -34,11 +38,15 @@ class ExplainDoor(ExplainServicer):
         rows = await self._database.fetch(SQL["routes_of_hosts"], request.project_id, candidates(request.host))
         record = best((row["record"] for row in rows), request.host, request.path)
         _, version = await current(self._database)
+        reports = await self._reports()
+        asked = {"host": request.host, "path": request.path, "scheme": request.scheme or "http"}
         return pb.ExplainAddressResponse(
             route=orjson.dumps(_shown(record)).decode() if record is not None else "",
             releases=await self._releases(record) if record is not None else [],
-            routers=await self._routers(),
+            routers=[pb.RouterReport(id=name, version=report["version"]) for name, report in sorted(reports.items())],
             version=version,
+            # Without a route of this project, what a router does there is somebody else's.
+            lookup=await _lookup(reports.values(), asked) if record is not None else "",
         )
 
     async def _releases(self, record: Json) -> list[pb.ServingRelease]:
@@ -54,18 +62,32 @@ class ExplainDoor(ExplainServicer):
             id=name, share=share, state=known["state"], instances=instances, version=known["version"]
         )
 
-    async def _routers(self) -> list[pb.RouterReport]:
+    async def _reports(self) -> dict[str, Json]:
+        """What each living worker has reported, by its name."""
         try:
             async with asyncio.timeout(REDIS_S):
                 keys = [key async for key in self._redis.scan_iter(match="routers:*", count=1000)]
                 reports = await self._redis.mget(keys) if keys else []
         except (RedisError, TimeoutError, *GONE):
-            return []
-        return [
-            pb.RouterReport(id=key.decode().partition(":")[2], version=orjson.loads(raw)["version"])
-            for key, raw in sorted(zip(keys, reports, strict=True))
-            if raw is not None
-        ]
+            return {}
+        found = zip(keys, reports, strict=True)
+        return {key.decode().partition(":")[2]: orjson.loads(raw) for key, raw in found if raw is not None}
+
+
+async def _lookup(reports: Iterable[Json], asked: dict[str, str]) -> str:
+    """What the newest router that answers says of a request; "" when none does."""
+    newest = sorted(reports, key=lambda report: int(report["version"]), reverse=True)
+    doors = list(dict.fromkeys(str(report["admin"]) for report in newest if report.get("admin")))
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ROUTER_S)) as session:
+        for door in doors[:MOST_ASKED]:
+            try:
+                async with session.get(f"http://{door}/debug/lookup", params=asked) as answer:
+                    workers = orjson.loads(await answer.read()).get("workers")
+            except (aiohttp.ClientError, TimeoutError, OSError, orjson.JSONDecodeError):
+                continue  # it has gone since, or its door is not open to us
+            if workers:
+                return orjson.dumps(workers[0]).decode()
+    return ""
 
 
 def _shown(record: Json) -> Json:

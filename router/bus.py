@@ -72,10 +72,14 @@ class Bus:
 
     Attributes:
         id: this worker's name in `routers:<id>`.
+
+    Args of the constructor:
+        admin: host:port of the router's admin door, where others may ask it; "" for none.
     """
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, admin: str = "") -> None:
         self.id = name
+        self._admin = admin
         self._redis: Redis = Redis(
             connection_pool=BlockingConnectionPool.from_url(
                 url,
@@ -153,7 +157,8 @@ class Bus:
         Args:
             replaces: the id of a dead worker whose report goes.
         """
-        report = {"epoch": table.epoch, "version": table.version, "pid": os.getpid(), "at": time.time()}
+        served = {"epoch": table.epoch, "version": table.version}
+        report = {**served, "pid": os.getpid(), "at": time.time(), "admin": self._admin}
         await self._redis.set(f"routers:{self.id}", orjson.dumps(report), ex=REPORT_TTL_S)
         if replaces:
             await self._redis.delete(f"routers:{replaces}")

@@ -50,7 +50,7 @@ class Feed:
 
     def __init__(self, edge: Edge, url: str, name: str, snapshot: Snapshot | None, replaces: str = "") -> None:
         self._edge = edge
-        self._bus = Bus(url, name)
+        self._bus = Bus(url, name, edge.settings.admin)
         self._snapshot = snapshot
         self._replaces = replaces
         self._cursor = b"0-0"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import secrets
 import statistics
 import tempfile
@@ -163,6 +164,8 @@ async def measure(changes: int, routers: int, hosts: int) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="sb-") as folder:
         async with scene(Path(folder), routers, hosts) as built:
             await change(built, 0)  # what is done for the first time takes longer
+            _ = gc.collect()
+            gc.freeze()  # a pass over all that the bench has made for the routers stops its clock for 20 ms
             for number in range(1, changes + 1):
                 took = await change(built, number)
                 each += took

@@ -61,7 +61,9 @@ def _times(one: Json) -> str:
     return f"Of that {', '.join(parts)}." if parts else "Nothing of it took a measurable time."
 
 
-def of_address(address: str, route: Json | None, releases: Sequence[Json], routers: Sequence[Json]) -> list[str]:
+def of_address(
+    address: str, route: Json | None, releases: Sequence[Json], routers: Sequence[Json], router: Json | None = None
+) -> list[str]:
     """What a request would meet.
 
     Args:
@@ -69,17 +71,49 @@ def of_address(address: str, route: Json | None, releases: Sequence[Json], route
         route: the record; None when there is none.
         releases: {"id", "share", "state", "instances"} of those that it can go to.
         routers: {"id", "version", "current"}.
+        router: {"rules", "waiting", "instances"} as one router sees it; None when none could be asked.
     """
     if route is None:
         return [f"{address} would be answered 404 NO_ROUTE: {reason('NO_ROUTE')} in this project.", *_spread(routers)]
     where = f"{route['host']}{route['path']}"
     said = [f"{address} is answered by the route {where} ({route['kind']}, version {route['version']})."]
-    if rules := sorted(route.get("rules") or {}):
+    rules = sorted(route.get("rules") or {})
+    if rules and router is not None:
+        said += [_rule(one) for one in router["rules"]]
+    elif rules:
         said.append(f"Its rules are asked first: {', '.join(rules)}.")
     if route["kind"] == "static":
-        said.append(f"Files come from release {route['release']}; a path that it lacks is answered 404 NOT_IN_RELEASE.")
+        said += _files(route)
     said += [_release(one, alone=len(releases) == 1) for one in releases]
-    return said + _spread(routers)
+    return said + (_sight(router) if router is not None else []) + _spread(routers)
+
+
+def _rule(one: Json) -> str:
+    status = f"{one['answers']}: " if one.get("answers") else ""
+    return f"Rule {one['rule']}: {status}{one['effect']}."
+
+
+def _sight(router: Json) -> list[str]:
+    """What a router knows from its own requests."""
+    said = [
+        f"A router has set instance {one['instance']} aside, for {one['aside_s']:.0f} s more: {one['aside_why']}."
+        for one in router["instances"]
+        if one["aside_s"]
+    ]
+    if router["waiting"]:
+        said.append(f"In a router {router['waiting']} requests wait for an instance.")
+    return said
+
+
+def _files(route: Json) -> list[str]:
+    weights = route.get("weights") or []
+    if weights:
+        shares = ", ".join(f"{release} (a share of {share} in weight)" for release, share in weights)
+        return [f"Files come from one of the releases {shares}; a path that it lacks is answered 404 NOT_IN_RELEASE."]
+    said = [f"Files come from release {route['release']}; a path that it lacks is answered 404 NOT_IN_RELEASE."]
+    if route.get("previous"):
+        said.append("Files with a hash in their name are also served from the release before, for pages still open.")
+    return said
 
 
 def _release(one: Json, *, alone: bool) -> str:

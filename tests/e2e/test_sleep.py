@@ -104,6 +104,7 @@ def told(platform: Platform, project: str, request: str) -> None:
     said = "\n".join(body["said"])
     assert "it runs on 1 instance" in said, said
     assert "router workers serve that." in said, said
+    assert [one["instance"] for one in body["router"]["instances"]] == body["releases"][0]["instances"]
     status, body = platform.call("GET", f"/v1/projects/{project}/explain?url=nobody.example.org")
     assert (status, body["route"]) == (200, None)
     assert "404 NO_ROUTE" in body["said"][0]

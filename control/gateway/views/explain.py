@@ -22,6 +22,7 @@ REQUEST_UNKNOWN = define(
     status=404,
     hint="requests are found some seconds after they ended and for a week; is it a request of this project?",
 )
+SEEN: Final = ("instance", "in_flight", "failures", "streak", "aside_s", "aside_why")
 PAGES: Final = 16  # of the log, newest first, each some 30 MB of requests
 WEEK_US: Final = 7 * 86_400 * 1_000_000
 
@@ -55,7 +56,9 @@ async def _address(call: Call, project_id: str, url: str) -> dict[str, Any]:
     parts = urlsplit(url if "//" in url else f"//{url}")
     if not parts.netloc or "@" in parts.netloc:
         raise REQUEST_INVALID("url is an address such as https://www.example.org/path")
-    asked = explain_pb2.ExplainAddressRequest(project_id=project_id, host=parts.netloc, path=parts.path or "/")
+    asked = explain_pb2.ExplainAddressRequest(
+        project_id=project_id, host=parts.netloc, path=parts.path or "/", scheme=parts.scheme
+    )
     found = await call.parts.clients.explain.ExplainAddress(asked)
     route = orjson.loads(found.route) if found.route else None
     releases = [
@@ -64,9 +67,23 @@ async def _address(call: Call, project_id: str, url: str) -> dict[str, Any]:
     ]
     since = max([route["version"] if route else 0, *(one.version for one in found.releases)])
     routers = [{"id": one.id, "version": one.version, "current": one.version >= since} for one in found.routers]
+    router = _seen(orjson.loads(found.lookup)) if found.lookup else None
     return {
         "route": route,
         "releases": releases,
         "routers": routers,
-        "said": explain.of_address(f"{parts.netloc}{parts.path or '/'}", route, releases, routers),
+        "router": router,
+        "said": explain.of_address(f"{parts.netloc}{parts.path or '/'}", route, releases, routers, router),
+    }
+
+
+def _seen(lookup: dict[str, Any]) -> dict[str, Any]:
+    """What a router told, without the addresses inside the platform."""
+    releases = lookup.get("releases") or []
+    return {
+        "rules": lookup.get("rules") or [],
+        "waiting": sum(release.get("waiting", 0) for release in releases),
+        "instances": [
+            {name: one[name] for name in SEEN} for release in releases for one in release.get("endpoints") or ()
+        ],
     }

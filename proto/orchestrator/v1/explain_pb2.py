@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#proto/orchestrator/v1/explain.proto\x12\x17shipoff.orchestrator.v1\"G\n\x15\x45xplainAddressRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\"\xab\x01\n\x16\x45xplainAddressResponse\x12\r\n\x05route\x18\x01 \x01(\t\x12\x39\n\x08releases\x18\x02 \x03(\x0b\x32\'.shipoff.orchestrator.v1.ServingRelease\x12\x36\n\x07routers\x18\x03 \x03(\x0b\x32%.shipoff.orchestrator.v1.RouterReport\x12\x0f\n\x07version\x18\x04 \x01(\x03\"^\n\x0eServingRelease\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05share\x18\x02 \x01(\x05\x12\r\n\x05state\x18\x03 \x01(\t\x12\x11\n\tinstances\x18\x04 \x03(\t\x12\x0f\n\x07version\x18\x05 \x01(\x03\"+\n\x0cRouterReport\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x32|\n\x07\x45xplain\x12q\n\x0e\x45xplainAddress\x12..shipoff.orchestrator.v1.ExplainAddressRequest\x1a/.shipoff.orchestrator.v1.ExplainAddressResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#proto/orchestrator/v1/explain.proto\x12\x17shipoff.orchestrator.v1\"W\n\x15\x45xplainAddressRequest\x12\x12\n\nproject_id\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x0e\n\x06scheme\x18\x04 \x01(\t\"\xbb\x01\n\x16\x45xplainAddressResponse\x12\r\n\x05route\x18\x01 \x01(\t\x12\x39\n\x08releases\x18\x02 \x03(\x0b\x32\'.shipoff.orchestrator.v1.ServingRelease\x12\x36\n\x07routers\x18\x03 \x03(\x0b\x32%.shipoff.orchestrator.v1.RouterReport\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12\x0e\n\x06lookup\x18\x05 \x01(\t\"^\n\x0eServingRelease\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05share\x18\x02 \x01(\x05\x12\r\n\x05state\x18\x03 \x01(\t\x12\x11\n\tinstances\x18\x04 \x03(\t\x12\x0f\n\x07version\x18\x05 \x01(\x03\"+\n\x0cRouterReport\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x32|\n\x07\x45xplain\x12q\n\x0e\x45xplainAddress\x12..shipoff.orchestrator.v1.ExplainAddressRequest\x1a/.shipoff.orchestrator.v1.ExplainAddressResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,13 +32,13 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'proto.orchestrator.v1.expla
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EXPLAINADDRESSREQUEST']._serialized_start=64
-  _globals['_EXPLAINADDRESSREQUEST']._serialized_end=135
-  _globals['_EXPLAINADDRESSRESPONSE']._serialized_start=138
-  _globals['_EXPLAINADDRESSRESPONSE']._serialized_end=309
-  _globals['_SERVINGRELEASE']._serialized_start=311
-  _globals['_SERVINGRELEASE']._serialized_end=405
-  _globals['_ROUTERREPORT']._serialized_start=407
-  _globals['_ROUTERREPORT']._serialized_end=450
-  _globals['_EXPLAIN']._serialized_start=452
-  _globals['_EXPLAIN']._serialized_end=576
+  _globals['_EXPLAINADDRESSREQUEST']._serialized_end=151
+  _globals['_EXPLAINADDRESSRESPONSE']._serialized_start=154
+  _globals['_EXPLAINADDRESSRESPONSE']._serialized_end=341
+  _globals['_SERVINGRELEASE']._serialized_start=343
+  _globals['_SERVINGRELEASE']._serialized_end=437
+  _globals['_ROUTERREPORT']._serialized_start=439
+  _globals['_ROUTERREPORT']._serialized_end=482
+  _globals['_EXPLAIN']._serialized_start=484
+  _globals['_EXPLAIN']._serialized_end=608
 # @@protoc_insertion_point(module_scope)

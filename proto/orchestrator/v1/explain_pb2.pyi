@@ -25,22 +25,26 @@ class ExplainAddressRequest(_message.Message):
     PROJECT_ID_FIELD_NUMBER: _builtins.int
     HOST_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
+    SCHEME_FIELD_NUMBER: _builtins.int
     project_id: _builtins.str
     """routes of other projects are as if they were not there"""
     host: _builtins.str
     """as a client sends it"""
     path: _builtins.str
     """without query"""
+    scheme: _builtins.str
+    """http or https"""
     def __init__(
         self,
         *,
         project_id: _builtins.str = ...,
         host: _builtins.str = ...,
         path: _builtins.str = ...,
+        scheme: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "path", b"path", "project_id", b"project_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "path", b"path", "project_id", b"project_id", "scheme", b"scheme"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -54,10 +58,13 @@ class ExplainAddressResponse(_message.Message):
     RELEASES_FIELD_NUMBER: _builtins.int
     ROUTERS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    LOOKUP_FIELD_NUMBER: _builtins.int
     route: _builtins.str
     """the route's record, JSON, without passwords; "" """
     version: _builtins.int
     """of the table"""
+    lookup: _builtins.str
+    """what one router would do, JSON: its /debug/lookup; "" when none could be asked"""
     @_builtins.property
     def releases(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServingRelease]: ...
     @_builtins.property
@@ -69,10 +76,11 @@ class ExplainAddressResponse(_message.Message):
         releases: _abc.Iterable[Global___ServingRelease] | None = ...,
         routers: _abc.Iterable[Global___RouterReport] | None = ...,
         version: _builtins.int = ...,
+        lookup: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["releases", b"releases", "route", b"route", "routers", b"routers", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lookup", b"lookup", "releases", b"releases", "route", b"route", "routers", b"routers", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -73,6 +73,31 @@ def test_what_is_said_of_an_address(
     assert "All 1 router workers serve that." in said
 
 
+def test_what_a_router_says_itself_is_told() -> None:
+    rules = [{"rule": "rate_limit", "effect": "429 above it"}, {"rule": "https", "answers": 308, "effect": "sent on"}]
+    aside = {"instance": "ins_2", "aside_s": 8.2, "aside_why": "5 failures in a row"}
+    instances = [{"instance": "ins_1", "aside_s": 0.0, "aside_why": ""}, aside]
+    release = {"id": "rel_1", "share": 1, "state": "running", "instances": ["ins_1", "ins_2"]}
+    router = {"rules": rules, "waiting": 3, "instances": instances}
+    said = of_address("a.example.org/x", ROUTE, [release], CURRENT, router)
+    assert said[1:] == [
+        "Rule rate_limit: 429 above it.",
+        "Rule https: 308: sent on.",
+        "Release rel_1 gets all: it runs on 2 instances (ins_1, ins_2).",
+        "A router has set instance ins_2 aside, for 8 s more: 5 failures in a row.",
+        "In a router 3 requests wait for an instance.",
+        "All 1 router workers serve that.",
+    ]
+
+
+def test_a_site_that_is_tried_or_was_replaced_is_told() -> None:
+    site = {**ROUTE, "kind": "static", "rules": {}}
+    tried = of_address("a/", {**site, "weights": [["rel_1", 90], ["rel_2", 10]]}, [], CURRENT)
+    assert "rel_1 (a share of 90 in weight), rel_2 (a share of 10 in weight)" in tried[1]
+    replaced = of_address("a/", {**site, "previous": "releases/rel_0/manifest.json"}, [], CURRENT)
+    assert "also served from the release before" in replaced[2]
+
+
 def test_a_router_that_is_behind_is_named() -> None:
     assert of_address("a/", None, [], [])[-1].startswith("No router")
     behind = of_address("a/", None, [], [*CURRENT, {"id": "n-2", "version": 3, "current": False}])
