@@ -24,7 +24,7 @@ class Endpoints:
         Args:
             tx: what changed the rows, or one of its own.
             release_id: whose; a release that is not current (it was replaced meanwhile) is left alone.
-            empty: the record's state when no instance is ready.
+            empty: the record's state when no instance is ready; one that has been woken since is not put back to sleep.
 
         Returns:
             The table's version from which on the record is so; None when the release is not current.
@@ -35,6 +35,8 @@ class Endpoints:
         rows = await tx.fetch(SQL["ready_endpoints"], release_id)
         endpoints = [{"address": row["address"], "instance": row["id"], "weight": 1, "zone": ""} for row in rows]
         state = "running" if endpoints else empty
+        if state == "asleep" and await tx.fetchval(SQL["is_roused"], release_id):
+            state = "waking"
         record = await tx.fetchval(SQL["get_endpoints"], release_id)
         if record is not None and (record["state"], named(record)) == (state, {row["id"] for row in rows}):
             return int(record["version"])

@@ -316,6 +316,10 @@ from endpoints e join releases r on r.id = e.release_id
 where e.release_id = $1 and e.record ->> 'state' = 'asleep'
   and exists (select from deployments d where d.release_id = r.id and d.state = 'LIVE')
 
+-- name: is_roused
+select s.desired > 0 from scales s join releases r using (project_id, environment)
+where r.id = $1 and s.process = 'web'
+
 -- name: scalable
 -- Every environment with an app, as far as its web process goes; `releases` are those that its requests went to lately.
 select r.id, r.project_id, r.environment, s.process, s.least, s.most, s.desired,

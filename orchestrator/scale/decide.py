@@ -113,10 +113,11 @@ def _panic(memory: Memory, wanted: int, ready: int, now: float) -> tuple[float, 
 
 def _down(wanted: int, demand: Demand, bounds: Bounds, now_has: int) -> int:
     """What is left of a number that may be below the present one, or zero."""
+    is_idle = not bounds.least and demand.idle_s >= bounds.idle_s
+    if is_idle and (demand.complete or not now_has):
+        return 0  # whatever the windows remember: there is nothing in flight, and has been nothing for so long
     if not demand.complete:
         return max(wanted, now_has)
-    if not bounds.least and demand.idle_s >= bounds.idle_s:
-        return 0  # whatever the windows remember: there is nothing in flight, and has been nothing for so long
     if not now_has:
         return max(wanted, math.ceil(demand.panic))  # asleep, until somebody asks
     return max(wanted, math.ceil(now_has / _DOWN_RATIO), 1)

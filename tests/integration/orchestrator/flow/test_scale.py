@@ -15,6 +15,7 @@ from kernel.events import ActivityReported, Envelope, Event, WakeRequested
 from kernel.streams import OutboxRelay
 from orchestrator.build.plan import BuildPlan
 from orchestrator.build.running import Scaling
+from orchestrator.endpoints import Endpoints
 from orchestrator.leases import Leases
 from orchestrator.routes import RouteTable
 from orchestrator.scale.autoscaler import TASK, Autoscaler
@@ -125,6 +126,36 @@ async def test_a_sleeper_whose_wake_was_lost_is_woken_by_what_waits_for_it(scene
     assert (await desired(database), await state(database)) == (0, "asleep")
     await scene.run(4, 0, waiting=3)
     assert (await desired(database), await state(database)) == (1, "waking")
+
+
+async def test_a_sleeper_is_not_woken_by_what_is_remembered_while_a_router_is_silent(
+    scene: Scene, database: Database
+) -> None:
+    await serve(database, idle_s=10.0)
+    await scene.run(20, 5)
+    await scene.run(14, 0)
+    assert await desired(database) == 0
+    async with database.transaction() as tx:
+        await RouteTable().put_endpoints(tx, "rel_1", [], "asleep")
+    for _ in range(5):
+        scene.now += 2
+        await scene.scaler.tick()
+    assert (await desired(database), await state(database)) == (0, "asleep")
+
+
+async def test_who_looked_before_it_was_woken_does_not_put_it_back_to_sleep(scene: Scene, database: Database) -> None:
+    await serve(database, state="asleep")
+    async with database.transaction() as tx:
+        await set_desired(tx, "prj_1", "production", 0, "autoscaler")
+    assert await scene.waker.wake("rel_1")
+    async with database.transaction() as tx:
+        _ = await Endpoints(RouteTable()).publish(tx, "rel_1", "asleep")
+    assert await state(database) == "waking"
+    assert not await scene.waker.wake("rel_1")
+    async with database.transaction() as tx:
+        await set_desired(tx, "prj_1", "production", 0, "autoscaler")
+        _ = await Endpoints(RouteTable()).publish(tx, "rel_1", "asleep")
+    assert await state(database) == "asleep"
 
 
 async def test_bounds_by_hand_hold_and_a_fixed_number_is_left_alone(scene: Scene, database: Database) -> None:
