@@ -104,7 +104,7 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         instances = Instances(database, driver, artifacts, logs, ceiling(settings))
         await instances.open()
         stack.push_async_callback(instances.close)
-        drain = Drain(database, table, Endpoints(table), acknowledgements, instances, settings)
+        drain = Drain(table, Endpoints(table), acknowledgements, instances, settings)
         starter = Starter(database, instances, settings.start_s)
         leases = Leases(database, settings.worker, settings.lease_s)
         keeper = Keeper(database, instances, table, drain, sealer, starter, leases)

@@ -28,7 +28,7 @@ from orchestrator.drivers.base import ExitInfo, InstanceInfo
 from orchestrator.endpoints import Empty, Endpoints
 from orchestrator.failures import ProcessFailedError
 from orchestrator.instances import Instances
-from orchestrator.leases import Lease, Leases
+from orchestrator.leases import Lease, Leases, Writing
 from orchestrator.liveness import Liveness
 from orchestrator.look import Observer, Work
 from orchestrator.release.drain import Drain
@@ -71,7 +71,7 @@ class Keeper:
         self._endpoints = Endpoints(table)
         self.liveness = Liveness(database, LIVENESS_S, self.look)
         self._observer = Observer(database, instances, self.liveness)
-        self._replicas = Replicas(database, starter, self._endpoints, drain)
+        self._replicas = Replicas(starter, self._endpoints, drain)
         self._look = asyncio.Event()
         self.settled = asyncio.Event()
         self._lease: Lease | None = None
@@ -151,8 +151,8 @@ class Keeper:
             self._look.clear()
             again_s = LOOK_EVERY_S
             try:
-                if await self._is_ours():
-                    again_s = await self._look_once()
+                if (lease := await self._kept()) is not None:
+                    again_s = await self._look_once(lease.transaction)
                 if not self.settled.is_set():
                     await self._settle()
             except ShipoffError as error:
@@ -164,44 +164,49 @@ class Keeper:
             except TimeoutError:
                 continue
 
-    async def _is_ours(self) -> bool:
-        """Whether this orchestrator is the one that keeps; takes it over from one that is gone."""
+    async def _kept(self) -> Lease | None:
+        """The lease, if this orchestrator is the one that keeps; takes it over from one that is gone."""
         if self._lease is None or not await self._leases.renew(self._lease):
             self._lease = await self._leases.acquire(*TASK)
             await self._instances.keep(self._lease is not None)
-        return self._lease is not None
+        return self._lease
 
     async def _settle(self) -> None:
         if self._busy:
             await asyncio.wait(list(self._busy.values()), timeout=SETTLE_S)
         self.settled.set()
 
-    async def _look_once(self) -> float:
-        """Looks, and begins what is to be done; returns in how many seconds to look again at the latest."""
+    async def _look_once(self, writing: Writing) -> float:
+        """Looks, and begins what is to be done; returns in how many seconds to look again at the latest.
+
+        What it begins writes by the lease of this look: when that is lost meanwhile, somebody else decides.
+        """
         found = await self._observer.look()
         for release_id, empty in found.stale:
             if release_id not in self._claimed:
-                await self._publish(release_id, empty)  # at once: no router should go on trying a dead instance
+                await self._publish(
+                    writing, release_id, empty
+                )  # at once: no router should go on trying a dead instance
         for work in found.works:
             if work.row["id"] not in self._claimed and not isinstance(work.step, Wait):
                 # Starting does not wait for what ends: an app that is woken needs no farewell of its old instance.
                 kind = "starts" if isinstance(work.step, Start) else "ends"
-                self._begin(f"{work.row['id']}/{work.process.name}/{kind}", partial(self._carry_out, work))
+                self._begin(f"{work.row['id']}/{work.process.name}/{kind}", partial(self._carry_out, writing, work))
         for release_id, instance_ids in found.strays.items():
             if release_id not in self._claimed:
-                self._begin(release_id, partial(self._drain.retire, release_id, instance_ids))
+                self._begin(release_id, partial(self._drain.retire, writing, release_id, instance_ids))
         for release_id, instance_ids in found.idle.items():
-            self._begin(release_id, partial(self._drain.take_out, release_id, instance_ids, "running"))
+            self._begin(release_id, partial(self._drain.take_out, writing, release_id, instance_ids, "running"))
         waits = [work.step.seconds for work in found.works if isinstance(work.step, Wait)]
         return max(0.0, min([LOOK_EVERY_S, *waits]))
 
-    async def _publish(self, release_id: str, empty: Empty) -> None:
-        async with self._database.transaction() as tx:
+    async def _publish(self, writing: Writing, release_id: str, empty: Empty) -> None:
+        async with writing() as tx:
             await self._endpoints.publish(tx, release_id, empty)
 
-    async def _carry_out(self, work: Work) -> None:
+    async def _carry_out(self, writing: Writing, work: Work) -> None:
         release = from_row(work.row, self._sealer)
-        await self._replicas.carry_out(Place(release, work.process, work.row["host"], work.empty), work.step)
+        await self._replicas.carry_out(writing, Place(release, work.process, work.row["host"], work.empty), work.step)
 
     def _begin(self, key: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if key in self._busy:

@@ -12,8 +12,8 @@ moment be done by two workers; only one of them gets it written down, and the ke
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,8 @@ from kernel.errors import define
 
 LEASE_LOST = define("LEASE_LOST", status=409, hint="another orchestrator goes on with it; nothing need be done")
 
+# How whoever decides something writes it: each call is one transaction, fenced where a lease gives the right to decide.
+Writing = Callable[[], AbstractAsyncContextManager[Transaction]]
 SQL: Final = load_queries("orchestrator")
 log = logging.getLogger(__name__)
 

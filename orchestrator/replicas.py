@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import dataclass
 from typing import Final
 
-from kernel.database import Database
 from orchestrator.build.running import Process
 from orchestrator.convergence import Replace, Start, Step, Stop
 from orchestrator.endpoints import Empty, Endpoints
+from orchestrator.leases import Writing
 from orchestrator.release.drain import Drain
 from orchestrator.release.release import Release
 from orchestrator.starter import Starter
@@ -35,34 +35,37 @@ class Place:
 class Replicas:
     """Starts first, publishes, and only then takes away."""
 
-    def __init__(self, database: Database, starter: Starter, endpoints: Endpoints, drain: Drain) -> None:
-        self._database, self._starter, self._endpoints, self._drain = database, starter, endpoints, drain
+    def __init__(self, starter: Starter, endpoints: Endpoints, drain: Drain) -> None:
+        self._starter, self._endpoints, self._drain = starter, endpoints, drain
         self._starts = asyncio.Semaphore(AT_ONCE)
 
-    async def carry_out(self, place: Place, step: Step) -> None:
+    async def carry_out(self, writing: Writing, place: Place, step: Step) -> None:
         """Does one step.
+
+        Args:
+            writing: transactions of the one who decided it, as long as it is his to decide.
 
         Raises:
             ProcessFailedError: an instance did not come up; the others of the step did, and serve.
-            ShipoffError: the driver's, or the database is away.
+            ShipoffError: LEASE_LOST, the driver's, or the database is away.
         """
         match step:
             case Start(count):
-                await self._start(place, count)
+                await self._start(writing, place, count)
             case Replace(instance_id):
-                await self._start(place, 1)
-                await self._drain.take_out(place.release.id, [instance_id], place.empty)
+                await self._start(writing, place, 1)
+                await self._drain.take_out(writing, place.release.id, [instance_id], place.empty)
             case Stop(instance_ids):
-                await self._drain.take_out(place.release.id, list(instance_ids), place.empty)
+                await self._drain.take_out(writing, place.release.id, list(instance_ids), place.empty)
 
-    async def _start(self, place: Place, count: int) -> None:
-        ends = await asyncio.gather(*(self._add(place) for _ in range(count)), return_exceptions=True)
+    async def _start(self, writing: Writing, place: Place, count: int) -> None:
+        ends = await asyncio.gather(*(self._add(writing, place) for _ in range(count)), return_exceptions=True)
         for end in ends:
             if isinstance(end, BaseException):
                 raise end
 
-    async def _add(self, place: Place) -> None:
+    async def _add(self, writing: Writing, place: Place) -> None:
         async with self._starts:
             await self._starter.bring_up(place.release, place.process, place.host)
-        async with self._database.transaction() as tx:
+        async with writing() as tx:
             await self._endpoints.publish(tx, place.release.id, place.empty)

@@ -6,12 +6,13 @@ import asyncio
 import logging
 from typing import Final
 
-from kernel.database import Database, load_queries
+from kernel.database import load_queries
 from kernel.database.pool import Transaction
 from kernel.errors import ShipoffError
 from orchestrator.acknowledgements import Acknowledgements
 from orchestrator.endpoints import Empty, Endpoints
 from orchestrator.instances import Instances
+from orchestrator.leases import Writing
 from orchestrator.routes import RouteTable
 from orchestrator.settings import OrchestratorSettings
 
@@ -27,26 +28,28 @@ class Drain:
 
     def __init__(
         self,
-        database: Database,
         table: RouteTable,
         endpoints: Endpoints,
         acknowledgements: Acknowledgements,
         instances: Instances,
         settings: OrchestratorSettings,
     ) -> None:
-        self._database, self._table, self._endpoints = database, table, endpoints
+        self._table, self._endpoints = table, endpoints
         self._acknowledgements, self._instances, self._settings = acknowledgements, instances, settings
 
-    async def retire(self, release_id: str, instance_ids: list[str]) -> None:
+    async def retire(self, writing: Writing, release_id: str, instance_ids: list[str]) -> None:
         """Ends a release's instances, unless it is wanted again; may be called again after any interruption.
 
-        Who decided this may have been paused since, and the release brought back by somebody else: so it is asked once
-        more, under the lock that whoever brings a release up takes too (stages/releasing.py).
+        It may have been brought back since this was decided: so it is asked once more, under the lock that whoever
+        brings a release up takes too (stages/releasing.py).
+
+        Args:
+            writing: transactions of the one who decided this, as long as it is his to decide.
 
         Raises:
-            ShipoffError: the database is away; call again.
+            ShipoffError: LEASE_LOST; the database is away, call again.
         """
-        async with self._database.transaction() as tx:
+        async with writing() as tx:
             await tx.execute(SQL["lock_endpoints"], release_id)
             if await tx.fetchval(SQL["is_wanted"], release_id):
                 log.info("%s is wanted again: its instances stay", release_id)
@@ -55,16 +58,17 @@ class Drain:
             await self._mark(tx, instance_ids)
         await self._finish(release_id, version, instance_ids)
 
-    async def take_out(self, release_id: str, instance_ids: list[str], empty: Empty) -> None:
+    async def take_out(self, writing: Writing, release_id: str, instance_ids: list[str], empty: Empty) -> None:
         """Ends some instances of a release that goes on serving; may be called again after any interruption.
 
         Args:
+            writing: as in `retire`.
             empty: the state of the endpoints record when none is left.
 
         Raises:
-            ShipoffError: the database is away; call again.
+            ShipoffError: LEASE_LOST; the database is away, call again.
         """
-        async with self._database.transaction() as tx:
+        async with writing() as tx:
             await self._mark(tx, instance_ids)
             version = await self._endpoints.publish(tx, release_id, empty)
         await self._finish(release_id, version, instance_ids)

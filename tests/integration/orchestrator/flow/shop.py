@@ -103,7 +103,7 @@ class Shop:
         await self.instances.open()
         table = RouteTable()
         acknowledgements = Acknowledgements(self.redis)
-        self.drain = Drain(self.database, table, Endpoints(table), acknowledgements, self.instances, self.settings)
+        self.drain = Drain(table, Endpoints(table), acknowledgements, self.instances, self.settings)
         starter = Starter(self.database, self.instances, self.settings.start_s)
         leases = Leases(self.database, "worker", 30.0)
         self.keeper = Keeper(self.database, self.instances, table, self.drain, self.sealer, starter, leases)

@@ -10,11 +10,13 @@ from itertools import pairwise
 import pytest
 
 from kernel import ids
+from kernel.errors import ShipoffError
 from orchestrator.build.plan import BuildPlan
 from orchestrator.build.running import Health, Process, Scaling
 from orchestrator.drivers.base import INSTANCE_LIMITS
 from orchestrator.drivers.local.driver import LocalDriver
 from orchestrator.instances import Instances
+from orchestrator.keeper import TASK
 from orchestrator.leases import Leases
 from orchestrator.liveness import MISSES
 from orchestrator.scaling import set_bounds, set_desired
@@ -257,14 +259,33 @@ async def test_who_was_paused_does_not_end_what_is_wanted_again(shop: Shop) -> N
     """A keeper has seen a release that nothing serves; when it acts on that, a rollback has brought it back."""
     release = await shop.release(plan(), FILES)
     (serving,) = await shop.runs(release, 1)
-    await shop.drain.retire(release.id, [serving])
+    await shop.drain.retire(shop.database.transaction, release.id, [serving])
     assert await shop.served(release) == {serving}
     assert [row["state"] for row in await shop.rows(release)] == ["ready"]
     await shop.keeper.stop()  # which would see it too
     await shop.database.execute("update deployments set state = 'INACTIVE'")
-    await shop.drain.retire(release.id, [serving])
+    await shop.drain.retire(shop.database.transaction, release.id, [serving])
     assert await shop.served(release) == set()
     assert [row["state"] for row in await shop.rows(release)] == ["stopped"]
+
+
+async def test_a_keeper_that_lost_its_lease_takes_nothing_out(shop: Shop) -> None:
+    """It was paused between its look and its act, and another keeps since."""
+    release = await shop.release(plan(), FILES)
+    (serving,) = await shop.runs(release, 1)
+    await shop.keeper.stop()
+    paused = await Leases(shop.database, "paused", 60).acquire(*TASK)
+    assert paused is not None
+    await Leases(shop.database, "paused", 60).release(paused)
+    assert await Leases(shop.database, "another", 60).acquire(*TASK) is not None
+    for act in (
+        shop.drain.take_out(paused.transaction, release.id, [serving], "running"),
+        shop.drain.retire(paused.transaction, release.id, [serving]),
+    ):
+        with pytest.raises(ShipoffError, match="LEASE_LOST"):
+            await act
+    assert await shop.served(release) == {serving}
+    assert [row["state"] for row in await shop.rows(release)] == ["ready"]
 
 
 async def test_an_orchestrator_that_ends_leaves_apps_running_and_the_next_goes_on(shop: Shop) -> None:
