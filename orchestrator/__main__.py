@@ -136,8 +136,9 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         stack.push_async_callback(retention.stop)
         measurements = Measurements(redis)
         cost = SwitchCost(database, measurements, settings.drain_s)
+        cost.start()
         stack.push_async_callback(cost.stop)
-        switch = Switch(settings, table, acknowledgements, keeper, cost, patience)
+        switch = Switch(settings, table, acknowledgements, keeper, patience)
         command = ReleaseCommand(database, Jobs(database, instances), patience, settings.command_s)
         canary = Canary(database, table, keeper, acknowledgements, measurements, patience, settings.routers_s)
         deployer = Deployer(

@@ -76,19 +76,27 @@ with held as (select id, canary_state -> 'before' as before from deployments whe
 update deployments d set canary_state = d.canary_state - 'weight' from held where d.id = held.id returning held.before
 
 -- name: set_measured
-update deployments set measured = $2 where id = $1
+update deployments set measured = $2 where id = $1 and measured = '{}'
+
+-- name: unmeasured_switches
+select id, release_id, coalesce(previous_route ->> 'release', '') as before,
+    extract(epoch from now() - flipped_at)::float8 as age_s
+from deployments
+where measured = '{}' and state in ('LIVE', 'INACTIVE')
+  and flipped_at between now() - interval '1 minute' and now() - make_interval(secs => $1)
 
 -- name: deployment_report
 select measured, canary, canary_state - 'before' as canary_state from deployments where id = $1 and project_id = $2
 
 -- name: flip_deployment
 update deployments
-set flipped = true, routes_version = $2, previous_route = $3, updated_at = now(), canary_state = canary_state - 'weight'
+set flipped = true, flipped_at = now(), routes_version = $2, previous_route = $3, updated_at = now(),
+    canary_state = canary_state - 'weight'
 where id = $1 and state = 'PROVISIONING' and not flipped
 returning *
 
 -- name: unflip_deployment
-update deployments set flipped = false, routes_version = null where id = $1 and state = 'PROVISIONING' and flipped
+update deployments set flipped = false, flipped_at = null, routes_version = null where id = $1 and state = 'PROVISIONING' and flipped
 returning *
 
 -- name: set_host

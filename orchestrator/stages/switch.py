@@ -20,7 +20,6 @@ from orchestrator.keeper import Keeper
 from orchestrator.moves import Note, move
 from orchestrator.patience import Patience
 from orchestrator.release.canary import withdraw
-from orchestrator.release.cost import SwitchCost
 from orchestrator.release.release import Release
 from orchestrator.routes import RouteTable
 from orchestrator.scaling import rouse
@@ -38,12 +37,10 @@ class Switch:
         table: RouteTable,
         acknowledgements: Acknowledgements,
         keeper: Keeper,
-        cost: SwitchCost,
         patience: Patience,
     ) -> None:
         self._settings, self._table = settings, table
-        self._acknowledgements, self._keeper = acknowledgements, keeper
-        self._cost, self._patiently = cost, patience
+        self._acknowledgements, self._keeper, self._patiently = acknowledgements, keeper, patience
 
     async def flip(self, attempt: Attempt, release: Release, infos: list[InstanceInfo]) -> Row:
         """Points the routes at the release; from here on a newer deployment waits for this one.
@@ -71,12 +68,9 @@ class Switch:
         Raises:
             ShipoffError: ROUTERS_BEHIND.
         """
-        began_ms = await self._cost.now_ms()
         await self._acknowledgements.wait(row["routes_version"], self._settings.routers_s)
         attempt.leave()
         await self._patiently(lambda: self._live(attempt, release, row))
-        previous = row["previous_route"] or {}
-        self._cost.measure(attempt.id, release.id, previous.get("release", ""), began_ms)
 
     async def undo(self, tx: Transaction, attempt: Attempt) -> None:
         """Puts the previous route back, if the deployment has flipped it or has a share of its requests."""

@@ -80,7 +80,7 @@ class World:
         self.leases = {name: Leases(database, name, 3600.0) for name in WORKERS}
         self.releasing = Releasing(self.run(_channel()), self.sealer, patience, "http://{project}.localhost")
         self.building = Building(UNREACHED, patience, self.releasing)
-        self.switch = Switch(NOWHERE, RouteTable(), UNREACHED, UNREACHED, UNREACHED, patience)
+        self.switch = Switch(NOWHERE, RouteTable(), UNREACHED, UNREACHED, patience)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)

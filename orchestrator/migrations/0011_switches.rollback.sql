@@ -1,0 +1,2 @@
+drop index deployments_unmeasured;
+alter table deployments drop column flipped_at;
