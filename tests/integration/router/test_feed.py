@@ -44,7 +44,7 @@ async def test_changes_are_followed_and_reported(publisher: Publisher, follow: F
     async with asyncio.timeout(LIMIT_S):
         while (report := await publisher.report_of("router_1"))["version"] != 5:
             await asyncio.sleep(0.005)
-    assert (report["epoch"], set(report)) == ("epo_1", {"epoch", "version", "pid", "at"})
+    assert (report["epoch"], set(report)) == ("epo_1", {"epoch", "version", "pid", "at", "admin"})
     assert 0 < await publisher.redis.ttl("routers:router_1") <= 10
     assert edge.metrics.resyncs == 1
 
