@@ -180,7 +180,7 @@ async def _until_written(file: Path, version: int) -> None:
 
 
 def _is_written(file: Path, version: int) -> bool:
-    return file.exists() and b'"version":%d,' % version in file.read_bytes()[-200:]
+    return file.exists() and file.read_bytes()[-200:].endswith(b'"version":%d}\n' % version)
 
 
 async def main() -> None:
