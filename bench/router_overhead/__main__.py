@@ -17,6 +17,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+import orjson
+
 from bench.report import Figure, content, write
 from bench.router_overhead import certificate, figures, measure, render, tables
 from bench.router_overhead.certificate import Certificate
@@ -39,7 +41,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer rounds and peers; ends within a minute")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure and every sample")
     parser.add_argument("--publish", action="store_true", help="write results.json, README tables and chart here")
-    parser.add_argument("--tables", action="store_true", help="run bench/route_table too: 20 minutes more")
+    parser.add_argument("--tables", action="store_true", help="run bench/route_table too: 10 minutes more")
+    parser.add_argument("--only-tables", action="store_true", help="nothing else, and renew them in what is published")
     parser.add_argument("--peers", default=",".join(ALL), metavar="NAMES", help="of " + ", ".join(ALL))
     parser.add_argument("--only", default="", metavar="TEXT", help="only shapes whose name has this in it")
     parser.add_argument("--no-install", action="store_true", help="use what is here and leave out the rest")
@@ -54,6 +57,9 @@ def main() -> None:
     """Runs the bench."""
     options = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    if options.only_tables:
+        _renew_tables()
+        return
     length, found = plan(options.quick), Found()
     for program in ("nginx", "wrk"):
         needed(program, install=not options.no_install)
@@ -71,6 +77,16 @@ def main() -> None:
     if options.publish:
         write(result, _HERE / "results.json")
         render.write(_HERE / "results.json")
+
+
+def _renew_tables() -> None:
+    file = _HERE / "results.json"
+    with tempfile.TemporaryDirectory(prefix="shipoff-bench-") as scratch:
+        result = tables.renewed(orjson.loads(file.read_bytes()), Path(scratch))
+    for text in render.summary(result):
+        print(text)
+    write(result, file)
+    render.write(file)
 
 
 def _maker(options: argparse.Namespace, found: Found) -> Callable[[], list[Peer]]:
