@@ -82,11 +82,10 @@ async def _lookup(reports: Iterable[Json], asked: dict[str, str]) -> str:
         for door in doors[:MOST_ASKED]:
             try:
                 async with session.get(f"http://{door}/debug/lookup", params=asked) as answer:
-                    workers = orjson.loads(await answer.read()).get("workers")
-            except (aiohttp.ClientError, TimeoutError, OSError, orjson.JSONDecodeError):
-                continue  # it has gone since, or its door is not open to us
-            if workers:
-                return orjson.dumps(workers[0]).decode()
+                    told: Json = orjson.loads(await answer.read())
+                    return orjson.dumps(told["workers"][0]).decode()
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError, LookupError, TypeError):
+                continue  # it has gone since, its door is not open to us, or somebody else answers there
     return ""
 
 

@@ -184,9 +184,8 @@ class Keeper:
         found = await self._observer.look()
         for release_id, empty in found.stale:
             if release_id not in self._claimed:
-                await self._publish(
-                    writing, release_id, empty
-                )  # at once: no router should go on trying a dead instance
+                # At once: no router should go on trying a dead instance.
+                await self._publish(writing, release_id, empty)
         for work in found.works:
             if work.row["id"] not in self._claimed and not isinstance(work.step, Wait):
                 # Starting does not wait for what ends: an app that is woken needs no farewell of its old instance.

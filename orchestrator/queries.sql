@@ -96,7 +96,8 @@ where id = $1 and state = 'PROVISIONING' and not flipped
 returning *
 
 -- name: unflip_deployment
-update deployments set flipped = false, flipped_at = null, routes_version = null where id = $1 and state = 'PROVISIONING' and flipped
+update deployments set flipped = false, flipped_at = null, routes_version = null
+where id = $1 and state = 'PROVISIONING' and flipped
 returning *
 
 -- name: set_host

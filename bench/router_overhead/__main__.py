@@ -41,7 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer rounds and peers; ends within a minute")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure and every sample")
     parser.add_argument("--publish", action="store_true", help="write results.json, README tables and chart here")
-    parser.add_argument("--tables", action="store_true", help="run bench/route_table too: 10 minutes more")
+    parser.add_argument("--tables", action="store_true", help="run bench/route_table too: 5 minutes more")
     parser.add_argument("--only-tables", action="store_true", help="nothing else, and renew them in what is published")
     parser.add_argument("--peers", default=",".join(ALL), metavar="NAMES", help="of " + ", ".join(ALL))
     parser.add_argument("--only", default="", metavar="TEXT", help="only shapes whose name has this in it")

@@ -1,4 +1,4 @@
-"""Tables of 10,000 and 1,000,000 hosts: `bench/route_table` measures them, which takes longer than all else here.
+"""Tables of 10,000 and 1,000,000 hosts: `bench/route_table` measures them, a bench of its own.
 
 So its figures are quoted from its own `results.json`, or, when asked for, it runs anew for each form of the router.
 """

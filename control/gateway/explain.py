@@ -77,10 +77,9 @@ def of_address(
         return [f"{address} would be answered 404 NO_ROUTE: {reason('NO_ROUTE')} in this project.", *_spread(routers)]
     where = f"{route['host']}{route['path']}"
     said = [f"{address} is answered by the route {where} ({route['kind']}, version {route['version']})."]
-    rules = sorted(route.get("rules") or {})
-    if rules and router is not None:
+    if router is not None and router["rules"]:
         said += [_rule(one) for one in router["rules"]]
-    elif rules:
+    elif rules := sorted(route.get("rules") or {}):
         said.append(f"Its rules are asked first: {', '.join(rules)}.")
     if route["kind"] == "static":
         said += _files(route)

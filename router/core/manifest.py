@@ -100,6 +100,11 @@ class Manifest:
             return Answer(200, index)
         return Answer(404, self._files.get(self._not_found) if self._not_found else None)
 
+    @staticmethod
+    def may_name_asset(target: bytes) -> bool:
+        """Whether `find_asset` of any manifest may have an answer: the name has a hash in it."""
+        return _HASHED(path_of(target).decode("utf-8", "replace")) is not None
+
     def find_asset(self, target: bytes) -> Answer | None:
         """A file that pages ask for by a name which no other content has; None when the release has none such."""
         file = self._files.get(path_of(target).decode("utf-8", "replace"))

@@ -54,7 +54,7 @@ class StaticSites:
         if request.head.method not in (b"GET", b"HEAD"):
             client.refuse(METHOD_REFUSED, "a static site only answers GET and HEAD")
             return
-        keys = _manifests_of(route, release)
+        keys = _manifests_of(route, release, request.head.target)
         answer = self._find(request, map(self._manifests.get, keys))
         if answer is None or not self._serve_from_memory(client, request, answer):
             client.deadline = self._edge.now + self._edge.settings.stream_s
@@ -113,7 +113,7 @@ class StaticSites:
 
     async def _serve_from_store(self, client: Client, request: Request, keys: tuple[str, ...]) -> None:
         try:
-            answer = self._find(request, [await self._manifest(keys[0]), *[await self._other(key) for key in keys[1:]]])
+            answer = await self._answer(request, keys)
             if answer is None or client.request is not request or self._serve_from_memory(client, request, answer):
                 return
             if answer.file is None:
@@ -132,6 +132,14 @@ class StaticSites:
         except ShipoffError as error:
             if client.request is request:
                 client.refuse(FILES_UNAVAILABLE, error.detail)
+
+    async def _answer(self, request: Request, keys: tuple[str, ...]) -> Answer | None:
+        """As `_find`; what the request's own release has waits for no other's manifest."""
+        own = await self._manifest(keys[0])
+        answer = self._find(request, (own,))
+        if answer is not None and answer.status == 404 and len(keys) > 1:
+            answer = self._find(request, [own, *[await self._other(key) for key in keys[1:]]])
+        return answer
 
     async def _stream(self, client: Client, request: Request, plan: Plan) -> None:
         begun = False
@@ -193,12 +201,14 @@ class StaticSites:
             return refused
 
 
-def _manifests_of(route: Route, release: str) -> tuple[str, ...]:
+def _manifests_of(route: Route, release: str, target: bytes) -> tuple[str, ...]:
     """A release's manifest, and then those of releases whose pages may still ask for their own files.
 
     A browser that got a page of the release before asks for the scripts of that one; without them the page would break.
     """
     own = route.manifests[release] if route.weights else route.manifest
+    if not (route.weights or route.previous) or not Manifest.may_name_asset(target):
+        return (own,)
     return tuple(dict.fromkeys(key for key in (own, *route.manifests.values(), route.previous) if key))
 
 

@@ -328,6 +328,27 @@ async def test_a_release_before_that_is_no_longer_kept_changes_nothing(site: Sit
         assert (answer.status, answer.body) == (404, b"<h1>lost</h1>")
 
 
+async def test_the_release_before_is_asked_for_nothing_but_files_that_only_it_may_have(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    static, read = site.router.edge.static, []
+    assert static is not None
+    load = static._load
+
+    async def told(key: str) -> bytes:
+        read.append(key)
+        return await load(key)
+
+    monkeypatch.setattr(static, "_load", told)
+    old, new = "releases/slow/manifest.json", await site.store_release({**NEW, "/big.bin": BIG})
+    site.router.put(route("site.test", "rel_new", kind="static", manifest=new, previous=old))
+    for path, status in (("/", 200), ("/app.22222222.js", 200), ("/big.bin", 200), ("/none", 404), ("/none.js", 404)):
+        assert (await site.get(path)).status == status
+    assert old not in read
+    assert (await site.get("/app.11111111.js")).status == 404
+    assert old in read
+
+
 async def shared(site: Site, weights: tuple[int, int], **canary: str) -> None:
     manifests = {"rel_old": await site.store_release(OLD), "rel_new": await site.store_release(NEW)}
     shares = [[release, weight] for release, weight in zip(manifests, weights, strict=True)]
