@@ -15,7 +15,6 @@ from orchestrator.release.release import Release
 from orchestrator.starter import Starter
 from tests.integration.orchestrator.flow.shop import ENVIRONMENT, PROJECT, Shop, until
 
-EVERY_MINUTE = "* * * * *"
 
 
 def runner(shop: Shop) -> Crons:
@@ -36,6 +35,11 @@ async def live(shop: Shop, *jobs: Cron) -> Release:
     release = await shop.release(plan, {"told": "the app's files\n"}, {"COLOR": "red"})
     await shop.database.execute("update deployments set created_at = now() - interval '7 days'")
     return release
+
+
+def lately() -> str:
+    """A schedule whose last time is this minute's beginning, and stays so however long the test takes."""
+    return f"{datetime.now(UTC):%M %H} * * *"
 
 
 def earlier() -> str:
@@ -59,7 +63,7 @@ async def looked(shop: Shop, crons: Crons, *states: str) -> list[Row]:
 
 
 async def test_a_job_runs_with_the_apps_files_and_variables(shop: Shop, crons: Crons) -> None:
-    await live(shop, Cron("tell", EVERY_MINUTE, "cat told; echo $COLOR $SHIPOFF_PROCESS ${PORT:-no port}"))
+    await live(shop, Cron("tell", lately(), "cat told; echo $COLOR $SHIPOFF_PROCESS ${PORT:-no port}"))
     (run,) = await looked(shop, crons, "done")
     assert (run["name"], run["exit_status"], run["detail"]) == ("tell", 0, "")
     assert run["due_at"].second == 0
@@ -75,7 +79,7 @@ async def test_a_job_runs_with_the_apps_files_and_variables(shop: Shop, crons: C
 
 
 async def test_however_many_look_it_runs_once(shop: Shop, crons: Crons) -> None:
-    await live(shop, Cron("once", earlier(), "true"), Cron("also", EVERY_MINUTE, "echo ran"))
+    await live(shop, Cron("once", earlier(), "true"), Cron("also", lately(), "echo ran"))
     others = [crons, *(runner(shop) for _ in range(4))]
     await asyncio.gather(*(one.look() for one in others))
     found = await looked(shop, crons, "done", "missed")
@@ -84,20 +88,20 @@ async def test_however_many_look_it_runs_once(shop: Shop, crons: Crons) -> None:
 
 
 async def test_how_it_failed_is_told(shop: Shop, crons: Crons) -> None:
-    await live(shop, Cron("bad", EVERY_MINUTE, "exit 3"))
+    await live(shop, Cron("bad", lately(), "exit 3"))
     (run,) = await looked(shop, crons, "failed")
     assert (run["exit_status"], run["detail"]) == (3, "")
 
 
 async def test_over_its_deadline_it_is_ended(shop: Shop, crons: Crons) -> None:
-    await live(shop, Cron("slow", EVERY_MINUTE, "trap '' TERM; while :; do sleep 0.1; done", deadline_s=0.3))
+    await live(shop, Cron("slow", lately(), "trap '' TERM; while :; do sleep 0.1; done", deadline_s=0.3))
     (run,) = await looked(shop, crons, "failed")
     assert "deadline" in run["detail"]
     assert await shop.instances.running() == []
 
 
 async def test_it_does_not_run_beside_itself(shop: Shop, crons: Crons) -> None:
-    release = await live(shop, Cron("long", EVERY_MINUTE, "true"))
+    release = await live(shop, Cron("long", lately(), "true"))
     await shop.database.execute(
         "insert into cron_runs (project_id, environment, name, due_at, release_id, state, deadline_at)"
         " values ($1, $2, 'long', now() - interval '2 minutes', $3, 'running', now() + interval '1 hour')",
@@ -122,14 +126,14 @@ async def test_what_was_due_before_the_deployment_is_not_made_up(shop: Shop, cro
 
 
 async def test_only_the_live_releases_jobs_run_and_one_that_runs_may_end(shop: Shop, crons: Crons) -> None:
-    await live(shop, Cron("old", EVERY_MINUTE, "echo begun; sleep 1.5"))
+    await live(shop, Cron("old", lately(), "echo begun; sleep 1.5"))
     await looked(shop, crons, "running")
     await live(shop, Cron("new", "0 0 1 1 *", "true"))
     assert [row["name"] for row in await looked(shop, crons, "done")] == ["old"]
 
 
 async def test_the_next_orchestrator_follows_a_run_to_its_end(shop: Shop, crons: Crons) -> None:
-    await live(shop, Cron("kept", EVERY_MINUTE, "sleep 1; exit 5"))
+    await live(shop, Cron("kept", lately(), "sleep 1; exit 5"))
 
     async def begun() -> bool:
         await crons.look()
@@ -145,7 +149,7 @@ async def test_the_next_orchestrator_follows_a_run_to_its_end(shop: Shop, crons:
 
 
 async def test_the_story_has_jobs_runs_and_the_time(shop: Shop, crons: Crons) -> None:
-    await live(shop, Cron("tell", EVERY_MINUTE, "true"))
+    await live(shop, Cron("tell", lately(), "true"))
     await looked(shop, crons, "done")
     jobs, told, now = await CronStory(shop.database).read(PROJECT, ENVIRONMENT)
     assert [job.name for job in jobs] == ["tell"]
