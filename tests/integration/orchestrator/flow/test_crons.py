@@ -16,7 +16,6 @@ from orchestrator.starter import Starter
 from tests.integration.orchestrator.flow.shop import ENVIRONMENT, PROJECT, Shop, until
 
 
-
 def runner(shop: Shop) -> Crons:
     starter = Starter(shop.database, shop.instances, shop.settings.start_s)
     return Crons(shop.database, shop.instances, starter, shop.sealer, 0.5)
