@@ -7,7 +7,10 @@ import re
 import time
 from typing import Final, Literal
 
-Kind = Literal["acc", "tok", "prj", "dep", "bld", "rel", "ins", "evt", "req", "epo"]
+Kind = Literal[
+    "acc", "aud", "bld", "dep", "dlv", "dom", "epo", "evt", "hok", "inv", "ins", "key", "lnk", "prj", "rel", "req",
+    "ses", "tem", "tok",
+]  # fmt: skip
 
 _PATTERN: Final = re.compile(r"([a-z]{3})_([0-9a-f]{32})")
 

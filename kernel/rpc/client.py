@@ -29,6 +29,7 @@ _OPTIONS: Final = [
     ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.max_metadata_size", wire.METADATA_BYTES),
 ]
 
 
@@ -39,11 +40,20 @@ class RpcClient:
         address: "host:port".
         token: the platform's service token.
         idempotent: names of further methods that may be sent twice.
+        caller: for whom the calls are made where `wire.identity` says nothing; "" is nobody, who may do nothing that
+            needs a permission.
     """
 
-    def __init__(self, address: str, token: str, *, idempotent: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        address: str,
+        token: str,
+        *,
+        idempotent: frozenset[str] = frozenset(),
+        caller: str = "platform:service",
+    ) -> None:
         self._channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
-        self._token, self._idempotent = token, idempotent
+        self._token, self._idempotent, self._caller = token, idempotent, caller
 
     def stub(self, make: Callable[[Any], Stub]) -> Stub:
         """The generated stub over this channel, under the rules above."""
@@ -59,6 +69,8 @@ class RpcClient:
             pairs.append((wire.REQUEST_ID, request))
         if trace := traceparent.get():
             pairs.append((wire.TRACEPARENT, trace))
+        if caller := wire.identity.get() or self._caller:
+            pairs.append((wire.IDENTITY, caller))
         return tuple(pairs)
 
     def _may_repeat(self, method: str) -> bool:

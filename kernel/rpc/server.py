@@ -17,13 +17,18 @@ from kernel.rpc import wire
 from kernel.telemetry import request_id, traceparent
 
 log = logging.getLogger(__name__)
+Admit = Callable[[str], Awaitable[None]]
 
 SERVICE_TOKEN_INVALID = define(
     "SERVICE_TOKEN_INVALID", source="client", status=401, hint="services call each other with SHIPOFF_SERVICE_TOKEN"
 )
 MESSAGE_BYTES: Final = 8 * 1024 * 1024
 CONCURRENT_CALLS: Final = 1000  # above it a call is refused at once (RESOURCE_EXHAUSTED) instead of queueing
-_OPTIONS: Final = [("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)]
+_OPTIONS: Final = [
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_metadata_size", wire.METADATA_BYTES),
+    ("grpc.so_reuseport", 0),
+]
 _OPEN: Final = "/grpc.health.v1.Health/"
 
 
@@ -35,12 +40,19 @@ class RpcServer:
         token: the bearer token that every caller must show (health checks excepted).
         narrow: further tokens that each open some methods only ("/package.Service/Method"), for callers that are
             exposed and must not hold the other.
+        admit: is told for whom each call is made (kernel/authority's Border.enter), before it is answered.
     """
 
-    def __init__(self, listen: str, token: str, narrow: Mapping[str, frozenset[str]] = MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        listen: str,
+        token: str,
+        narrow: Mapping[str, frozenset[str]] = MappingProxyType({}),
+        admit: Admit | None = None,
+    ) -> None:
         self._listen = listen
         self._server = grpc.aio.server(
-            interceptors=[_Rules(token, narrow)], options=_OPTIONS, maximum_concurrent_rpcs=CONCURRENT_CALLS
+            interceptors=[_Rules(token, narrow, admit)], options=_OPTIONS, maximum_concurrent_rpcs=CONCURRENT_CALLS
         )
         self._health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -75,7 +87,8 @@ class RpcServer:
 class _Rules(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Checks the token, carries the request's ids, and turns what a handler raises into a status with its code."""
 
-    def __init__(self, token: str, narrow: Mapping[str, frozenset[str]]) -> None:
+    def __init__(self, token: str, narrow: Mapping[str, frozenset[str]], admit: Admit | None) -> None:
+        self._admit = admit
         self._expected = f"Bearer {token}".encode()
         self._narrow = {f"Bearer {other}".encode(): methods for other, methods in narrow.items()}
 
@@ -113,11 +126,17 @@ class _Rules(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic i
             handler.response_serializer,
         )
 
+    async def _check(self, allowed: bool, metadata: dict[str, Any]) -> None:
+        if not allowed:
+            raise SERVICE_TOKEN_INVALID("the call carries no valid service token")
+        if self._admit is not None:
+            await self._admit(str(metadata.get(wire.IDENTITY, "")))
+
     def _unary(self, call: Any, allowed: bool, metadata: dict[str, Any]) -> Any:
         async def run(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
             _enter(metadata)
             try:
-                _require(allowed)
+                await self._check(allowed, metadata)
                 return await call(request, context)
             except Exception as error:  # noqa: BLE001 - the boundary: nothing may leave without a code
                 await _abort(context, error)
@@ -128,7 +147,7 @@ class _Rules(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic i
         async def run(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
             _enter(metadata)
             try:
-                _require(allowed)
+                await self._check(allowed, metadata)
                 async for answer in call(request, context):
                     yield answer
             except Exception as error:  # noqa: BLE001 - as above
@@ -140,11 +159,6 @@ class _Rules(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic i
 def _enter(metadata: dict[str, Any]) -> None:
     request_id.set(str(metadata.get(wire.REQUEST_ID, "")))
     traceparent.set(str(metadata.get(wire.TRACEPARENT, "")))
-
-
-def _require(allowed: bool) -> None:
-    if not allowed:
-        raise SERVICE_TOKEN_INVALID("the call carries no valid service token")
 
 
 async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from typing import Any, Final
 
 import grpc
@@ -12,6 +13,12 @@ from kernel.errors import DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, ShipoffError
 TRAILER: Final = "shipoff-error-bin"
 REQUEST_ID: Final = "x-request-id"
 TRACEPARENT: Final = "traceparent"
+IDENTITY: Final = "shipoff-identity"
+METADATA_BYTES: Final = 64 * 1024  # a passport names all teams and projects that somebody belongs to
+
+# For whom the calls of this context are made: a passport (kernel/authority) or `platform:NAME`; "" leaves it to the
+# client. It is never set from a call that is being answered: work that goes on after it would outlive the passport.
+identity: contextvars.ContextVar[str] = contextvars.ContextVar("identity", default="")
 
 # https://grpc.io/docs/guides/status-codes/ beside the HTTP status that the error declares
 _STATUS: Final[dict[int, grpc.StatusCode]] = {

@@ -1,0 +1,23 @@
+"""Who asks, and what they may do: the same answer in every service (README.md)."""
+
+from kernel.authority.border import PERMISSION_DENIED, Border, allowed, require
+from kernel.authority.permissions import Decision, Permission, Resource, Role, decide
+from kernel.authority.principal import Kind, Principal, acting_as, become, current, platform
+
+__all__ = [
+    "PERMISSION_DENIED",
+    "Border",
+    "Decision",
+    "Kind",
+    "Permission",
+    "Principal",
+    "Resource",
+    "Role",
+    "acting_as",
+    "allowed",
+    "become",
+    "current",
+    "decide",
+    "platform",
+    "require",
+]

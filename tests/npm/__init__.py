@@ -1,0 +1,1 @@
+"""Packages of npm that tests need: GitHub's published API and webhooks, a real OpenID provider."""
