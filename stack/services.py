@@ -52,7 +52,7 @@ class Plan:
         redis_url: of Valkey or Redis.
         s3: the variables SHIPOFF_S3_….
         service_token: between services.
-        env_key: seals env vars.
+        env_key: seals env vars, signing keys and second factors.
         workers: of the router.
         owner: pid whose end ends everything.
         log_level: of all.
@@ -107,7 +107,9 @@ class Plan:
 
     def _own(self, service: str) -> dict[str, str]:
         match service:
-            case "auth" | "logsink":
+            case "auth":
+                return {"DATABASE_URL": self.databases[service], "SEAL_KEY": self.env_key}
+            case "logsink":
                 return {"DATABASE_URL": self.databases[service]}
             case "projects":
                 return {"DATABASE_URL": self.databases[service], "ENV_KEY": self.env_key, "CONSUMER": "projects"}

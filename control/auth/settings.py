@@ -14,6 +14,7 @@ class AuthSettings(Settings):
         database_url: of shipoff_auth, libpq style.
         database_connections: at most; each call holds one for about a millisecond.
         service_token: what callers show.
+        seal_key: encrypts signing keys and second factors; 32 bytes in base64.
     """
 
     listen: str = "127.0.0.1:7001"
@@ -21,3 +22,4 @@ class AuthSettings(Settings):
     database_url: str
     database_connections: int = 4
     service_token: str
+    seal_key: str

@@ -11,6 +11,7 @@ from typing import Final
 
 from aiohttp import web
 
+from control.gateway.admission import admit, forget
 from control.gateway.call import Call, Parts
 from control.gateway.problems import as_problem, as_text, translate
 from control.gateway.routes import ROUTES, Route
@@ -55,12 +56,13 @@ async def _account(request: web.Request, parts: Parts) -> auth_pb2.Account:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise UNAUTHENTICATED("an API token is needed", hint="send Authorization: Bearer shp_…")
-    return (await parts.clients.auth.CheckToken(auth_pb2.CheckTokenRequest(token=token.strip()))).account
+    return await admit(parts.clients, token.strip(), request.remote or "")
 
 
 @web.middleware
 async def _frame(request: web.Request, handler: RequestHandler) -> web.StreamResponse:
     shown = request.headers.get("X-Request-Id", "")
+    forget()
     request_id.set(shown if _REQUEST_ID.fullmatch(shown) else ids.new("req"))
     began, status = time.monotonic(), 499  # 499 in the log: the client went away
     try:

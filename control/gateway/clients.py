@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Self
 
+import orjson
+
 from control.gateway.settings import GatewaySettings
+from kernel.authority import Border
+from kernel.authority.border import Jwks
 from kernel.errors import ShipoffError
 from kernel.rpc import RpcClient
 from proto.auth.v1 import auth_pb2
@@ -17,8 +21,9 @@ from proto.projects.v1 import projects_pb2
 from proto.projects.v1.projects_pb2_grpc import ProjectsStub
 
 # A deployment's id is chosen by the caller, so sending the request twice makes one deployment.
-REPEATABLE = frozenset({"CreateDeployment"})
+REPEATABLE = frozenset({"CreateDeployment", "Authenticate"})
 PROBE_S = 2.0
+PROBE = auth_pb2.AuthenticateRequest(credential="shp_")
 
 
 class Clients:
@@ -26,22 +31,27 @@ class Clients:
 
     def __init__(self, settings: GatewaySettings) -> None:
         token = settings.service_token
-        auth = RpcClient(settings.auth_address, token)
+        auth = RpcClient(settings.auth_address, token, idempotent=REPEATABLE)
         projects = RpcClient(settings.projects_address, token, idempotent=REPEATABLE)
         orchestrator = RpcClient(settings.orchestrator_address, token)
         logs = RpcClient(settings.logsink_address, token)
         self._channels = [auth, projects, orchestrator, logs]
         self.auth = auth.stub(AuthStub)
+        self.border = Border(self._keys)
         self.projects = projects.stub(ProjectsStub)
         self.orchestrator = orchestrator.stub(OrchestratorStub)
         self.explain = orchestrator.stub(ExplainStub)
         self.running = orchestrator.stub(RunningStub)
         self.logs = logs.stub(LogsStub)
 
+    async def _keys(self) -> Jwks:
+        answer = await self.auth.ListKeys(auth_pb2.ListKeysRequest())
+        return {jwk["kid"]: jwk for jwk in orjson.loads(answer.jwks)["keys"]}
+
     async def missing(self) -> str:
         """Which service that every request needs does not answer, or ""."""
         try:
-            await self._expect("TOKEN_INVALID", self.auth.CheckToken(auth_pb2.CheckTokenRequest(), timeout=PROBE_S))
+            await self._expect("TOKEN_INVALID", self.auth.Authenticate(PROBE, timeout=PROBE_S))
             project = projects_pb2.GetProjectRequest()
             await self._expect("PROJECT_NOT_FOUND", self.projects.GetProject(project, timeout=PROBE_S))
         except ShipoffError as error:

@@ -1,6 +1,6 @@
 """Who asks, and what they may do: the same answer in every service (README.md)."""
 
-from kernel.authority.border import PERMISSION_DENIED, Border, allowed, require
+from kernel.authority.border import PERMISSION_DENIED, Border, allowed, require, require_platform
 from kernel.authority.permissions import Decision, Permission, Resource, Role, decide
 from kernel.authority.principal import Kind, Principal, acting_as, become, current, platform
 
@@ -20,4 +20,5 @@ __all__ = [
     "decide",
     "platform",
     "require",
+    "require_platform",
 ]

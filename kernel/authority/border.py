@@ -66,6 +66,16 @@ class Border:
                 self._fetched_at = now
 
 
+def require_platform() -> None:
+    """Refuses all but the platform's own calls.
+
+    Raises:
+        ShipoffError: PERMISSION_DENIED.
+    """
+    if principal.current().kind is not principal.Kind.PLATFORM:
+        raise PERMISSION_DENIED("only the platform itself may do this", hint="")
+
+
 def allowed(permission: Permission, on: Resource) -> Decision:
     """Whether the principal of this call may do something."""
     return decide(principal.current(), permission, on)

@@ -73,7 +73,15 @@ async def claim_owner(tx: Transaction, email: str) -> tuple[Account, bool]:
         return Account(**row), False
     account = Account(id=ids.new("acc"), email=email, name=email.partition("@")[0])
     await tx.execute(SQL["insert_owner"], account.id, account.email, account.name)
+    await add_personal_team(tx, account)
     return account, True
+
+
+async def add_personal_team(tx: Transaction, account: Account) -> str:
+    """Makes the team that an account has for itself, and returns its id: `tem_` before the rest of the account's."""
+    await tx.execute(SQL["insert_personal_team"], account.id, account.name)
+    await tx.execute(SQL["insert_personal_role"], account.id)
+    return f"tem_{account.id[4:]}"
 
 
 def _account(row: Row | None, otherwise: str) -> Account:

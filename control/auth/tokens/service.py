@@ -1,12 +1,10 @@
-"""Makes API tokens and says who holds one."""
+"""Makes API tokens; who holds one is authenticate.py's to say."""
 
 from __future__ import annotations
 
-import hmac
 from dataclasses import dataclass
 from typing import Final
 
-from control.auth.accounts.service import Account
 from control.auth.tokens import secret as secrets
 from kernel import ids
 from kernel.database import Database, load_queries
@@ -31,7 +29,7 @@ class NewToken:
 
 
 class Tokens:
-    """Looks tokens up and adds further ones."""
+    """Adds tokens."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -40,23 +38,6 @@ class Tokens:
         """Adds a token to an account that exists."""
         async with self._database.transaction() as tx:
             return await issue(tx, account_id, name)
-
-    async def check(self, secret: str) -> tuple[Account, str]:
-        """Who holds this secret?
-
-        Returns:
-            The account, and the id of the token.
-
-        Raises:
-            ShipoffError: TOKEN_INVALID; the same answer for a malformed secret and an unknown one.
-        """
-        if secrets.is_well_formed(secret):
-            digest = secrets.digest(secret)
-            row = await self._database.fetchrow(SQL["find"], digest)
-            # The index finds by hash; the comparison in constant time is what decides.
-            if row is not None and hmac.compare_digest(row["secret_hash"], digest):
-                return Account(id=row["id"], email=row["email"], name=row["name"]), row["token_id"]
-        raise TOKEN_INVALID("the API token is not valid")
 
 
 async def issue(tx: Transaction, account_id: str, name: str) -> NewToken:

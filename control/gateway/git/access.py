@@ -8,9 +8,9 @@ import hmac
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from control.gateway.admission import admit as authenticate
 from control.gateway.clients import Clients
 from kernel.errors import UNAUTHENTICATED, define
-from proto.auth.v1 import auth_pb2
 from proto.projects.v1 import projects_pb2
 
 GIT_TOKEN_MISSING = define(
@@ -64,8 +64,7 @@ async def admit(clients: Clients, service_token: str, authorization: str, projec
         if service == "git-receive-pack":
             raise GIT_READ_ONLY("the platform's own token fetches and never pushes")
     else:
-        checked = await clients.auth.CheckToken(auth_pb2.CheckTokenRequest(token=password))
-        account_id = checked.account.id
+        account_id = (await authenticate(clients, password, "")).id
     wanted = projects_pb2.GetProjectRequest(project=project, account_id=account_id)
     return Grant(await clients.projects.GetProject(wanted), account_id)
 

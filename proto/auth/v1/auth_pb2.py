@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18proto/auth/v1/auth.proto\x12\x0fshipoff.auth.v1\"2\n\x07\x41\x63\x63ount\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"!\n\x10\x42ootstrapRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\"^\n\x11\x42ootstrapResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x08\x12)\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0b\x32\x18.shipoff.auth.v1.Account\x12\r\n\x05token\x18\x03 \x01(\t\"6\n\x12\x43reateTokenRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"6\n\x13\x43reateTokenResponse\x12\x10\n\x08token_id\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\t\"\"\n\x11\x43heckTokenRequest\x12\r\n\x05token\x18\x01 \x01(\t\"Q\n\x12\x43heckTokenResponse\x12)\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x18.shipoff.auth.v1.Account\x12\x10\n\x08token_id\x18\x02 \x01(\t2\x8b\x02\n\x04\x41uth\x12R\n\tBootstrap\x12!.shipoff.auth.v1.BootstrapRequest\x1a\".shipoff.auth.v1.BootstrapResponse\x12X\n\x0b\x43reateToken\x12#.shipoff.auth.v1.CreateTokenRequest\x1a$.shipoff.auth.v1.CreateTokenResponse\x12U\n\nCheckToken\x12\".shipoff.auth.v1.CheckTokenRequest\x1a#.shipoff.auth.v1.CheckTokenResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18proto/auth/v1/auth.proto\x12\x0fshipoff.auth.v1\"2\n\x07\x41\x63\x63ount\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"!\n\x10\x42ootstrapRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\"^\n\x11\x42ootstrapResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x08\x12)\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0b\x32\x18.shipoff.auth.v1.Account\x12\r\n\x05token\x18\x03 \x01(\t\"6\n\x12\x43reateTokenRequest\x12\x12\n\naccount_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"6\n\x13\x43reateTokenResponse\x12\x10\n\x08token_id\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\t\":\n\x13\x41uthenticateRequest\x12\x12\n\ncredential\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\"S\n\x14\x41uthenticateResponse\x12\x10\n\x08passport\x18\x01 \x01(\t\x12)\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0b\x32\x18.shipoff.auth.v1.Account\"\x11\n\x0fListKeysRequest\" \n\x10ListKeysResponse\x12\x0c\n\x04jwks\x18\x01 \x01(\t2\xe2\x02\n\x04\x41uth\x12R\n\tBootstrap\x12!.shipoff.auth.v1.BootstrapRequest\x1a\".shipoff.auth.v1.BootstrapResponse\x12X\n\x0b\x43reateToken\x12#.shipoff.auth.v1.CreateTokenRequest\x1a$.shipoff.auth.v1.CreateTokenResponse\x12[\n\x0c\x41uthenticate\x12$.shipoff.auth.v1.AuthenticateRequest\x1a%.shipoff.auth.v1.AuthenticateResponse\x12O\n\x08ListKeys\x12 .shipoff.auth.v1.ListKeysRequest\x1a!.shipoff.auth.v1.ListKeysResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,10 +41,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATETOKENREQUEST']._serialized_end=282
   _globals['_CREATETOKENRESPONSE']._serialized_start=284
   _globals['_CREATETOKENRESPONSE']._serialized_end=338
-  _globals['_CHECKTOKENREQUEST']._serialized_start=340
-  _globals['_CHECKTOKENREQUEST']._serialized_end=374
-  _globals['_CHECKTOKENRESPONSE']._serialized_start=376
-  _globals['_CHECKTOKENRESPONSE']._serialized_end=457
-  _globals['_AUTH']._serialized_start=460
-  _globals['_AUTH']._serialized_end=727
+  _globals['_AUTHENTICATEREQUEST']._serialized_start=340
+  _globals['_AUTHENTICATEREQUEST']._serialized_end=398
+  _globals['_AUTHENTICATERESPONSE']._serialized_start=400
+  _globals['_AUTHENTICATERESPONSE']._serialized_end=483
+  _globals['_LISTKEYSREQUEST']._serialized_start=485
+  _globals['_LISTKEYSREQUEST']._serialized_end=502
+  _globals['_LISTKEYSRESPONSE']._serialized_start=504
+  _globals['_LISTKEYSRESPONSE']._serialized_end=536
+  _globals['_AUTH']._serialized_start=539
+  _globals['_AUTH']._serialized_end=893
 # @@protoc_insertion_point(module_scope)

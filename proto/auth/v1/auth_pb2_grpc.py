@@ -44,10 +44,15 @@ class AuthStub:
                 request_serializer=proto_dot_auth_dot_v1_dot_auth__pb2.CreateTokenRequest.SerializeToString,
                 response_deserializer=proto_dot_auth_dot_v1_dot_auth__pb2.CreateTokenResponse.FromString,
                 _registered_method=True)
-        self.CheckToken = channel.unary_unary(
-                '/shipoff.auth.v1.Auth/CheckToken',
-                request_serializer=proto_dot_auth_dot_v1_dot_auth__pb2.CheckTokenRequest.SerializeToString,
-                response_deserializer=proto_dot_auth_dot_v1_dot_auth__pb2.CheckTokenResponse.FromString,
+        self.Authenticate = channel.unary_unary(
+                '/shipoff.auth.v1.Auth/Authenticate',
+                request_serializer=proto_dot_auth_dot_v1_dot_auth__pb2.AuthenticateRequest.SerializeToString,
+                response_deserializer=proto_dot_auth_dot_v1_dot_auth__pb2.AuthenticateResponse.FromString,
+                _registered_method=True)
+        self.ListKeys = channel.unary_unary(
+                '/shipoff.auth.v1.Auth/ListKeys',
+                request_serializer=proto_dot_auth_dot_v1_dot_auth__pb2.ListKeysRequest.SerializeToString,
+                response_deserializer=proto_dot_auth_dot_v1_dot_auth__pb2.ListKeysResponse.FromString,
                 _registered_method=True)
 
 
@@ -68,8 +73,16 @@ class AuthServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def CheckToken(self, request, context):
-        """Who holds this token? UNAUTHENTICATED with code TOKEN_INVALID when nobody does.
+    def Authenticate(self, request, context):
+        """Who shows this credential, as a passport for the other services (kernel/authority). UNAUTHENTICATED with code
+        TOKEN_INVALID, SESSION_ENDED or ACCESS_TOKEN_EXPIRED when nobody does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListKeys(self, request, context):
+        """The public keys by which passports and access tokens are verified, as a JSON Web Key Set (RFC 7517).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -88,10 +101,15 @@ def add_AuthServicer_to_server(servicer, server):
                     request_deserializer=proto_dot_auth_dot_v1_dot_auth__pb2.CreateTokenRequest.FromString,
                     response_serializer=proto_dot_auth_dot_v1_dot_auth__pb2.CreateTokenResponse.SerializeToString,
             ),
-            'CheckToken': grpc.unary_unary_rpc_method_handler(
-                    servicer.CheckToken,
-                    request_deserializer=proto_dot_auth_dot_v1_dot_auth__pb2.CheckTokenRequest.FromString,
-                    response_serializer=proto_dot_auth_dot_v1_dot_auth__pb2.CheckTokenResponse.SerializeToString,
+            'Authenticate': grpc.unary_unary_rpc_method_handler(
+                    servicer.Authenticate,
+                    request_deserializer=proto_dot_auth_dot_v1_dot_auth__pb2.AuthenticateRequest.FromString,
+                    response_serializer=proto_dot_auth_dot_v1_dot_auth__pb2.AuthenticateResponse.SerializeToString,
+            ),
+            'ListKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListKeys,
+                    request_deserializer=proto_dot_auth_dot_v1_dot_auth__pb2.ListKeysRequest.FromString,
+                    response_serializer=proto_dot_auth_dot_v1_dot_auth__pb2.ListKeysResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -159,7 +177,7 @@ class Auth:
             _registered_method=True)
 
     @staticmethod
-    def CheckToken(request,
+    def Authenticate(request,
             target,
             options=(),
             channel_credentials=None,
@@ -172,9 +190,36 @@ class Auth:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/shipoff.auth.v1.Auth/CheckToken',
-            proto_dot_auth_dot_v1_dot_auth__pb2.CheckTokenRequest.SerializeToString,
-            proto_dot_auth_dot_v1_dot_auth__pb2.CheckTokenResponse.FromString,
+            '/shipoff.auth.v1.Auth/Authenticate',
+            proto_dot_auth_dot_v1_dot_auth__pb2.AuthenticateRequest.SerializeToString,
+            proto_dot_auth_dot_v1_dot_auth__pb2.AuthenticateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shipoff.auth.v1.Auth/ListKeys',
+            proto_dot_auth_dot_v1_dot_auth__pb2.ListKeysRequest.SerializeToString,
+            proto_dot_auth_dot_v1_dot_auth__pb2.ListKeysResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -18,8 +18,12 @@ class AuthStub:
     """Creates the owner account and its first token when no account exists; otherwise answers created = false."""
     CreateToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.CreateTokenRequest, _auth_pb2.CreateTokenResponse]
     """Makes a further token for an account. The secret is in this answer and nowhere else."""
-    CheckToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.CheckTokenRequest, _auth_pb2.CheckTokenResponse]
-    """Who holds this token? UNAUTHENTICATED with code TOKEN_INVALID when nobody does."""
+    Authenticate: _aio.UnaryUnaryMultiCallable[_auth_pb2.AuthenticateRequest, _auth_pb2.AuthenticateResponse]
+    """Who shows this credential, as a passport for the other services (kernel/authority). UNAUTHENTICATED with code
+    TOKEN_INVALID, SESSION_ENDED or ACCESS_TOKEN_EXPIRED when nobody does.
+    """
+    ListKeys: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListKeysRequest, _auth_pb2.ListKeysResponse]
+    """The public keys by which passports and access tokens are verified, as a JSON Web Key Set (RFC 7517)."""
 
 class AuthServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -39,11 +43,21 @@ class AuthServicer(metaclass=_abc_1.ABCMeta):
         """Makes a further token for an account. The secret is in this answer and nowhere else."""
 
     @_abc_1.abstractmethod
-    def CheckToken(
+    def Authenticate(
         self,
-        request: _auth_pb2.CheckTokenRequest,
-        context: _aio.ServicerContext[_auth_pb2.CheckTokenRequest, _abc.Awaitable[_auth_pb2.CheckTokenResponse]],
-    ) -> _abc.Awaitable[_auth_pb2.CheckTokenResponse]:
-        """Who holds this token? UNAUTHENTICATED with code TOKEN_INVALID when nobody does."""
+        request: _auth_pb2.AuthenticateRequest,
+        context: _aio.ServicerContext[_auth_pb2.AuthenticateRequest, _abc.Awaitable[_auth_pb2.AuthenticateResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.AuthenticateResponse]:
+        """Who shows this credential, as a passport for the other services (kernel/authority). UNAUTHENTICATED with code
+        TOKEN_INVALID, SESSION_ENDED or ACCESS_TOKEN_EXPIRED when nobody does.
+        """
+
+    @_abc_1.abstractmethod
+    def ListKeys(
+        self,
+        request: _auth_pb2.ListKeysRequest,
+        context: _aio.ServicerContext[_auth_pb2.ListKeysRequest, _abc.Awaitable[_auth_pb2.ListKeysResponse]],
+    ) -> _abc.Awaitable[_auth_pb2.ListKeysResponse]:
+        """The public keys by which passports and access tokens are verified, as a JSON Web Key Set (RFC 7517)."""
 
 def add_AuthServicer_to_server(servicer: AuthServicer, server: _aio.Server) -> None: ...

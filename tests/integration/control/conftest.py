@@ -94,6 +94,7 @@ def _environment(folder: Path, ports: dict[str, int], redis_url: str) -> dict[st
         **addresses,
         **doors,
         "SHIPOFF_SERVICE_TOKEN": secrets.token_urlsafe(24),
+        "SHIPOFF_AUTH_SEAL_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         "SHIPOFF_PROJECTS_ENV_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         "SHIPOFF_REDIS_URL": redis_url,
         "SHIPOFF_GATEWAY_REPOS_DIR": str(folder / "repos"),

@@ -8,23 +8,23 @@ from kernel import tasks
 from kernel.errors import NOT_FOUND, ShipoffError
 from kernel.rpc import RpcClient, RpcServer
 from kernel.telemetry import request_id
-from proto.auth.v1 import auth_pb2 as auth
-from proto.auth.v1.auth_pb2_grpc import AuthServicer, AuthStub, add_AuthServicer_to_server
 from proto.logsink.v1 import logsink_pb2 as logs
 from proto.logsink.v1.logsink_pb2_grpc import LogsServicer, LogsStub, add_LogsServicer_to_server
+from proto.projects.v1 import projects_pb2 as pb
+from proto.projects.v1.projects_pb2_grpc import ProjectsServicer, ProjectsStub, add_ProjectsServicer_to_server
 
 TOKEN = "the service token"
 
 
-class Tokens(AuthServicer):
-    async def CheckToken(self, request: auth.CheckTokenRequest, context: Any) -> auth.CheckTokenResponse:  # noqa: N802
-        if request.token == "unknown":
+class Catalog(ProjectsServicer):
+    async def GetProject(self, request: pb.GetProjectRequest, context: Any) -> pb.Project:  # noqa: N802
+        if request.project == "unknown":
             raise NOT_FOUND("nobody has it", hint="make one")
-        if request.token == "bug":
+        if request.project == "bug":
             raise ValueError("secret detail")
-        if request.token == "slow":
+        if request.project == "slow":
             await asyncio.sleep(30)
-        return auth.CheckTokenResponse(token_id=request_id.get())
+        return pb.Project(id=request_id.get())
 
 
 class Lines(LogsServicer):
@@ -38,17 +38,17 @@ class Lines(LogsServicer):
 async def address() -> AsyncIterator[str]:
     narrow = frozenset({"/shipoff.logsink.v1.Logs/Read"})
     server = RpcServer("127.0.0.1:0", TOKEN, {"a narrow token": narrow})
-    server.add(add_AuthServicer_to_server, Tokens())  # type: ignore[abstract]  # the other calls answer UNIMPLEMENTED
+    server.add(add_ProjectsServicer_to_server, Catalog())  # type: ignore[abstract]  # the other calls answer UNIMPLEMENTED
     server.add(add_LogsServicer_to_server, Lines())  # type: ignore[abstract]
     yield f"127.0.0.1:{await server.start()}"
     await server.stop(0)
 
 
-async def ask(address: str, token: str, service_token: str = TOKEN, timeout: float = 5) -> auth.CheckTokenResponse:
+async def ask(address: str, token: str, service_token: str = TOKEN, timeout: float = 5) -> pb.Project:
     client = RpcClient(address, service_token)
     try:
-        answer: auth.CheckTokenResponse = await client.stub(AuthStub).CheckToken(
-            auth.CheckTokenRequest(token=token), timeout=timeout
+        answer: pb.Project = await client.stub(ProjectsStub).GetProject(
+            pb.GetProjectRequest(project=token), timeout=timeout
         )
         return answer
     finally:
@@ -57,7 +57,7 @@ async def ask(address: str, token: str, service_token: str = TOKEN, timeout: flo
 
 async def test_the_request_id_travels(address: str) -> None:
     request_id.set("req_1")
-    assert (await ask(address, "x")).token_id == "req_1"
+    assert (await ask(address, "x")).id == "req_1"
 
 
 async def test_an_error_keeps_its_fields_across_the_wire(address: str) -> None:
@@ -103,13 +103,13 @@ async def test_a_stream_gives_what_it_has_and_then_its_error(address: str) -> No
 async def test_a_read_waits_for_a_server_that_comes_back(unused_tcp_port: int) -> None:
     client = RpcClient(f"127.0.0.1:{unused_tcp_port}", TOKEN)
 
-    async def ask_patiently() -> auth.CheckTokenResponse:
-        return await client.stub(AuthStub).CheckToken(auth.CheckTokenRequest(token="x"), timeout=10)
+    async def ask_patiently() -> pb.Project:
+        return await client.stub(ProjectsStub).GetProject(pb.GetProjectRequest(project="x"), timeout=10)
 
     asking = tasks.spawn(ask_patiently(), "asks")
     await asyncio.sleep(0.2)
     server = RpcServer(f"127.0.0.1:{unused_tcp_port}", TOKEN)
-    server.add(add_AuthServicer_to_server, Tokens())  # type: ignore[abstract]  # the other calls answer UNIMPLEMENTED
+    server.add(add_ProjectsServicer_to_server, Catalog())  # type: ignore[abstract]  # the other calls answer UNIMPLEMENTED
     await server.start()
     assert await asking is not None
     await client.close()
@@ -133,6 +133,6 @@ async def test_a_narrow_token_opens_its_methods_and_no_other(address: str) -> No
         with pytest.raises(ShipoffError, match="no more"):
             [line async for line in client.stub(LogsStub).Read(logs.ReadRequest())]
         with pytest.raises(ShipoffError, match="SERVICE_TOKEN_INVALID"):
-            await client.stub(AuthStub).CheckToken(auth.CheckTokenRequest(token="x"))
+            await client.stub(ProjectsStub).GetProject(pb.GetProjectRequest(project="x"))
     finally:
         await client.close()

@@ -1,0 +1,16 @@
+-- name: by_token
+-- The token's account with its roles; or, for a token of a project, the role that the token has there.
+select t.id as token_id, t.name as token_name, t.scopes, t.project_id as only_project, a.id, a.email, a.name,
+    coalesce((select jsonb_object_agg(team_id, role) from team_members where account_id = a.id), '{}') as teams,
+    case
+        when t.account_id is null then jsonb_build_object(t.project_id, t.role)
+        else coalesce((select jsonb_object_agg(project_id, role) from project_members where account_id = a.id), '{}')
+    end as projects
+from api_tokens t left join accounts a on a.id = t.account_id
+where t.secret_hash = $1 and (t.expires_at is null or t.expires_at > now());
+
+-- name: by_account
+select a.id, a.email, a.name,
+    coalesce((select jsonb_object_agg(team_id, role) from team_members where account_id = a.id), '{}') as teams,
+    coalesce((select jsonb_object_agg(project_id, role) from project_members where account_id = a.id), '{}') as projects
+from accounts a where a.id = $1;
