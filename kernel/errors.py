@@ -23,9 +23,20 @@ class ShipoffError(Exception):
         retryable: whether the same request may succeed later without a change.
         status: the HTTP status that a REST answer carries.
         hint: the next step for the reader, possibly empty.
+        retry_after_s: seconds until the same request may succeed, where that is known; 0 where it is not.
     """
 
-    def __init__(self, code: str, detail: str, *, source: Source, retryable: bool, status: int, hint: str = "") -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        source: Source,
+        retryable: bool,
+        status: int,
+        hint: str = "",
+        retry_after_s: int = 0,
+    ) -> None:
         super().__init__(f"{code}: {detail}" + (f" ({hint})" if hint else ""))
         self.code = code
         self.detail = detail
@@ -33,6 +44,7 @@ class ShipoffError(Exception):
         self.retryable = retryable
         self.status = status
         self.hint = hint
+        self.retry_after_s = retry_after_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +57,7 @@ class ErrorKind:
     retryable: bool
     hint: str
 
-    def __call__(self, detail: str, *, hint: str | None = None) -> ShipoffError:
+    def __call__(self, detail: str, *, hint: str | None = None, retry_after_s: int = 0) -> ShipoffError:
         return ShipoffError(
             self.code,
             detail,
@@ -53,6 +65,7 @@ class ErrorKind:
             retryable=self.retryable,
             status=self.status,
             hint=self.hint if hint is None else hint,
+            retry_after_s=retry_after_s,
         )
 
 

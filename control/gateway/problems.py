@@ -90,4 +90,5 @@ def _headers(error: ShipoffError) -> dict[str, str]:
     if error.status == 401:
         # https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1; git asks for the password when it sees Basic
         return {"WWW-Authenticate": 'Basic realm="Shipoff: the password is an API token", Bearer'}
-    return {"Retry-After": "2"} if error.status == 503 else {}
+    wait_s = error.retry_after_s or (2 if error.status == 503 else 0)
+    return {"Retry-After": str(wait_s)} if wait_s else {}

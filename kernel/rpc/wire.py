@@ -50,6 +50,7 @@ def to_trailer(error: ShipoffError) -> bytes:
             "retryable": error.retryable,
             "status": error.status,
             "hint": error.hint,
+            "retry_after_s": error.retry_after_s,
         }
     )
 

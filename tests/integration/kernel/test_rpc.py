@@ -19,7 +19,7 @@ TOKEN = "the service token"
 class Catalog(ProjectsServicer):
     async def GetProject(self, request: pb.GetProjectRequest, context: Any) -> pb.Project:  # noqa: N802
         if request.project == "unknown":
-            raise NOT_FOUND("nobody has it", hint="make one")
+            raise NOT_FOUND("nobody has it", hint="make one", retry_after_s=9)
         if request.project == "bug":
             raise ValueError("secret detail")
         if request.project == "slow":
@@ -65,6 +65,7 @@ async def test_an_error_keeps_its_fields_across_the_wire(address: str) -> None:
         await ask(address, "unknown")
     error = caught.value
     assert (error.code, error.detail, error.hint, error.status) == ("NOT_FOUND", "nobody has it", "make one", 404)
+    assert error.retry_after_s == 9
 
 
 async def test_a_bug_is_internal_and_shows_nothing(address: str) -> None:

@@ -4,7 +4,8 @@ from kernel.errors import KINDS, NOT_FOUND, define
 
 
 def test_an_error_carries_what_a_reader_needs() -> None:
-    error = NOT_FOUND("no such thing", hint="look elsewhere")
+    error = NOT_FOUND("no such thing", hint="look elsewhere", retry_after_s=7)
+    assert error.retry_after_s == 7
     assert (error.code, error.status, error.source, error.retryable) == ("NOT_FOUND", 404, "client", False)
     assert str(error) == "NOT_FOUND: no such thing (look elsewhere)"
 
