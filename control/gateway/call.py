@@ -43,9 +43,9 @@ class Call:
         """The project that the path names, by id or name.
 
         Raises:
-            ShipoffError: PROJECT_NOT_FOUND, also when it is another account's.
+            ShipoffError: PROJECT_NOT_FOUND, also when whoever asks may not see it.
         """
-        wanted = projects_pb2.GetProjectRequest(project=self.request.match_info["project"], account_id=self.account.id)
+        wanted = projects_pb2.GetProjectRequest(project=self.request.match_info["project"])
         return await self.parts.clients.projects.GetProject(wanted)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -12,13 +13,17 @@ from control.projects.previews.expiry import Expiry
 from control.projects.previews.service import PreviewLimits, Previews
 from control.projects.server import ProjectsServer
 from control.projects.settings import ProjectsSettings
+from kernel.authority import Border
+from kernel.authority.border import Jwks
 from kernel.database import Database
 from kernel.errors import ShipoffError
-from kernel.rpc import RpcServer
+from kernel.rpc import RpcClient, RpcServer
 from kernel.sealing import Sealer
 from kernel.service import run
 from kernel.streams import Consumer, OutboxRelay, connect
 from kernel.telemetry import AdminDoor
+from proto.auth.v1.auth_pb2 import ListKeysRequest
+from proto.auth.v1.auth_pb2_grpc import AuthStub
 from proto.projects.v1.projects_pb2_grpc import add_ProjectsServicer_to_server
 
 
@@ -33,7 +38,9 @@ async def main(stop: asyncio.Event) -> None:
     consumer = Consumer(redis, "lifecycle", "projects", settings.consumer, Lifecycle(database).apply)
     host, _, port = settings.admin.rpartition(":")
     door = AdminDoor(host, int(port), lambda: _missing(database, redis))
-    server = RpcServer(settings.listen, settings.service_token)
+    auth = RpcClient(settings.auth_address, settings.service_token)
+    border = Border(lambda: _keys(auth))
+    server = RpcServer(settings.listen, settings.service_token, admit=border.enter)
     server.add(add_ProjectsServicer_to_server, ProjectsServer(database, sealer, limits))
     expiry = Expiry(Previews(database))
     try:
@@ -45,12 +52,19 @@ async def main(stop: asyncio.Event) -> None:
         await stop.wait()
     finally:
         await server.stop()
+        await auth.close()
         await expiry.stop()
         await consumer.stop()
         await relay.stop()
         await door.stop()
         await redis.aclose()
         await database.close()
+
+
+async def _keys(auth: RpcClient) -> Jwks:
+    """Auth's public keys."""
+    answer = await auth.stub(AuthStub).ListKeys(ListKeysRequest())
+    return {jwk["kid"]: jwk for jwk in orjson.loads(answer.jwks)["keys"]}
 
 
 async def _missing(database: Database, redis: Redis) -> str:

@@ -29,7 +29,7 @@ def project_to(project: Project) -> pb.Project:
     return pb.Project(
         id=project.id,
         name=project.name,
-        account_id=project.account_id,
+        team_id=project.team_id,
         build=pb.BuildSettings(**{**build, "framework": project.build.framework or "auto"}),
         production_branch=project.production_branch,
         created_at_ms=_ms(project.created_at),

@@ -7,15 +7,17 @@ import json
 from typing import Any
 
 from control.projects import convert
-from control.projects.catalog.service import Catalog, add, delete
-from control.projects.deployments.service import PRODUCTION, Deployments, Request, live_in
+from control.projects.catalog.service import PROJECT_NOT_FOUND, Catalog, add, delete
+from control.projects.deployments.service import PRODUCTION, Deployment, Deployments, Request, live_in, unknown
 from control.projects.deployments.service import add as add_deployment
 from control.projects.env.service import Env
 from control.projects.previews.service import PreviewLimits, Previews
 from control.projects.routing.service import Routing
 from kernel import ids
+from kernel.authority import Permission, Resource, current, require, require_platform
 from kernel.database import Database
 from kernel.database.pool import Transaction
+from kernel.errors import ShipoffError
 from kernel.route_rules import RULES_INVALID
 from kernel.sealing import Sealer
 from proto.projects.v1 import projects_pb2 as pb
@@ -34,37 +36,43 @@ class ProjectsServer(ProjectsServicer):
     async def CreateProject(self, request: pb.CreateProjectRequest, context: Any) -> pb.Project:
         """The project and its first env vars, or neither."""
         build = convert.build_from(request.build)
+        team_id = request.team_id or f"tem_{current().account_id[4:]}"
+        require(Permission.PROJECT_CREATE, Resource(team_id))
         async with self._database.transaction() as tx:
-            project = await add(tx, request.name, request.account_id, build, request.production_branch)
+            project = await add(tx, request.name, team_id, build, request.production_branch)
             await self._env.change(tx, project.id, request.env, ())
         return convert.project_to(project)
 
     async def GetProject(self, request: pb.GetProjectRequest, context: Any) -> pb.Project:
         """By id or name."""
-        return convert.project_to(await self._catalog.get(request.project, request.account_id))
+        return convert.project_to(await self._catalog.reach(request.project, Permission.PROJECT_READ, request.team_id))
 
     async def ListProjects(self, request: pb.ListProjectsRequest, context: Any) -> pb.ListProjectsResponse:
-        """Of one account, or all."""
-        found = await self._catalog.of(request.account_id)
+        """Those that the caller may see."""
+        found = await self._catalog.seen(current(), request.team_id)
         return pb.ListProjectsResponse(projects=[convert.project_to(project) for project in found])
 
     async def DeleteProject(self, request: pb.DeleteProjectRequest, context: Any) -> pb.DeleteProjectResponse:
-        """All of it, or, when it is gone already, nothing."""
+        """All of it."""
+        await self._catalog.reach(request.project_id, Permission.PROJECT_DELETE)
         async with self._database.transaction() as tx:
             await delete(tx, request.project_id)
         return pb.DeleteProjectResponse()
 
     async def ListPreviews(self, request: pb.ListPreviewsRequest, context: Any) -> pb.ListPreviewsResponse:
         """By name."""
+        await self._catalog.reach(request.project_id, Permission.DEPLOYMENT_READ)
         return convert.previews_to(await self._previews.of(request.project_id))
 
     async def DeletePreview(self, request: pb.DeletePreviewRequest, context: Any) -> pb.DeletePreviewResponse:
         """The orchestrator takes down what it runs."""
+        await self._catalog.reach(request.project_id, Permission.DEPLOYMENT_DELETE)
         await self._previews.end(request.project_id, request.environment)
         return pb.DeletePreviewResponse()
 
     async def SetEnv(self, request: pb.SetEnvRequest, context: Any) -> pb.ListEnvResponse:
         """All changes or none, and with them, when asked for, the deployment that brings them live."""
+        await self._catalog.reach(request.project_id, Permission.ENV_UPDATE)
         deployment_id = ""
         async with self._database.transaction() as tx:
             changed = await self._env.change(tx, request.project_id, request.set, request.unset, request.scope)
@@ -82,10 +90,12 @@ class ProjectsServer(ProjectsServicer):
 
     async def ListEnv(self, request: pb.ListEnvRequest, context: Any) -> pb.ListEnvResponse:
         """In clear."""
+        await self._catalog.reach(request.project_id, Permission.ENV_READ)
         return convert.env_to(await self._env.of(request.project_id))
 
     async def SetRules(self, request: pb.SetRulesRequest, context: Any) -> pb.Rules:
         """All of them, and with them, when asked for, the deployment that brings them live."""
+        await self._catalog.reach(request.project_id, Permission.PROJECT_UPDATE)
         async with self._database.transaction() as tx:
             rules = await self._routing.replace(tx, request.project_id, _object(request.rules))
             made = await self._deploy_change(tx, request.project_id, request.actor_id) if request.deploy else ""
@@ -93,27 +103,32 @@ class ProjectsServer(ProjectsServicer):
 
     async def GetRules(self, request: pb.GetRulesRequest, context: Any) -> pb.Rules:
         """As they are stored."""
+        await self._catalog.reach(request.project_id, Permission.PROJECT_READ)
         return pb.Rules(rules=json.dumps(await self._routing.of(request.project_id)))
 
     async def CreateDeployment(self, request: pb.CreateDeploymentRequest, context: Any) -> pb.Deployment:
         """Row and event together; the same id twice is one deployment."""
+        await self._catalog.reach(request.project_id, Permission.DEPLOYMENT_CREATE)
         return convert.deployment_to(await self._deployments.create(convert.request_from(request)))
 
     async def GetDeployment(self, request: pb.GetDeploymentRequest, context: Any) -> pb.Deployment:
         """One deployment."""
-        return convert.deployment_to(await self._deployments.get(request.deployment_id, request.project_id))
+        return convert.deployment_to(await self._reach(request, Permission.DEPLOYMENT_READ))
 
     async def CancelDeployment(self, request: pb.GetDeploymentRequest, context: Any) -> pb.Deployment:
         """Asks for a deployment's end."""
-        return convert.deployment_to(await self._deployments.cancel(request.deployment_id, request.project_id))
+        deployment = await self._reach(request, Permission.DEPLOYMENT_UPDATE)
+        return convert.deployment_to(await self._deployments.cancel(deployment.id, deployment.project_id))
 
     async def ListDeployments(self, request: pb.ListDeploymentsRequest, context: Any) -> pb.ListDeploymentsResponse:
         """Newest first."""
+        await self._catalog.reach(request.project_id, Permission.DEPLOYMENT_READ)
         found = await self._deployments.recent(request.project_id, request.limit, request.before)
         return pb.ListDeploymentsResponse(deployments=[convert.deployment_to(one) for one in found])
 
     async def GetDeploymentSpec(self, request: pb.GetDeploymentRequest, context: Any) -> pb.DeploymentSpec:
-        """All that a build and a release need."""
+        """All that a build and a release need: secrets too, so for the platform alone."""
+        require_platform()
         deployment = await self._deployments.get(request.deployment_id, request.project_id)
         project = await self._catalog.get(deployment.project_id)
         variables = await self._env.of(project.id)
@@ -124,6 +139,15 @@ class ProjectsServer(ProjectsServicer):
             build_env={one.name: one.value for one in variables if one.scope != "run"},
             rules=json.dumps(await self._routing.of(project.id)),
         )
+
+    async def _reach(self, request: pb.GetDeploymentRequest, permission: Permission) -> Deployment:
+        """A deployment, if the caller may do something with its project; else it is not there."""
+        deployment = await self._deployments.get(request.deployment_id, request.project_id)
+        try:
+            await self._catalog.reach(deployment.project_id, permission)
+        except ShipoffError as error:
+            raise unknown(request.deployment_id) if error.code == PROJECT_NOT_FOUND.code else error from None
+        return deployment
 
 
 def _object(text: str) -> dict[str, Any]:

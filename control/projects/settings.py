@@ -19,7 +19,8 @@ class ProjectsSettings(Settings):
         database_connections: at most; one is the outbox relay's for good.
         redis_url: `redis://…` or `unix:///path?password=…`.
         env_key: encrypts env vars; 32 bytes in base64.
-        service_token: what callers show.
+        service_token: what callers show, and what is shown to auth.
+        auth_address: gRPC, host:port; its public keys say whose calls they are.
         preview_count: previews that a project may have at a time; each may hold an instance.
         preview_days: a preview goes so many days after its last deployment; a branch that rests longer is forgotten.
         consumer: this member's name in the group `projects`; stable across restarts, so that it takes up what it held.
@@ -31,6 +32,7 @@ class ProjectsSettings(Settings):
     database_connections: int = 6
     redis_url: str
     env_key: str
+    auth_address: str = "127.0.0.1:7001"
     service_token: str
     preview_count: int = Field(default=10, ge=0)
     preview_days: int = Field(default=7, ge=0)

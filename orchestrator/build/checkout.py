@@ -42,7 +42,7 @@ class Checkout:
 
     async def _complete(self, attempt: Attempt, spec: DeploymentSpec, source: Source, tree: Path) -> None:
         async def may_read(project: str) -> bool:
-            return await self._patiently(lambda: self._siblings.may_read(spec.project.account_id, project))
+            return await self._patiently(lambda: self._siblings.may_read(spec.project.team_id, project))
 
         outside = await Submodules(self._sources).complete(source, tree, may_read)
         job = BuildJob(attempt.id, spec.project.id, BuildPlan("git", "dynamic"), tree, dict(spec.build_env))

@@ -1,4 +1,4 @@
-"""Which other projects the owner of a project may read."""
+"""Which other projects the team of a project has."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class Siblings:
     def __init__(self, projects: RpcClient) -> None:
         self._stub = projects.stub(ProjectsStub)
 
-    async def may_read(self, account_id: str, project: str) -> bool:
-        """Whether an account may see a project, by its name.
+    async def may_read(self, team_id: str, project: str) -> bool:
+        """Whether a team owns a project, by its name.
 
         Raises:
             ShipoffError: the service can't be asked.
         """
         try:
-            await self._stub.GetProject(GetProjectRequest(project=project, account_id=account_id))
+            await self._stub.GetProject(GetProjectRequest(project=project, team_id=team_id))
         except ShipoffError as error:
             if error.status == 404:
                 return False
             raise
-        return bool(account_id)  # "" is the platform itself to that service, and nobody here
+        return bool(team_id)  # "" is the platform itself to that service, and nobody here

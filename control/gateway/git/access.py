@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from control.gateway.admission import admit as authenticate
 from control.gateway.clients import Clients
+from kernel.authority import Kind, Permission, Principal, Resource, become, current, platform, require
 from kernel.errors import UNAUTHENTICATED, define
 from proto.projects.v1 import projects_pb2
 
@@ -31,19 +32,21 @@ class Grant:
 
     Attributes:
         project: the only one.
-        account_id: who asks; empty for the platform itself.
+        who: asks.
     """
 
     project: projects_pb2.Project
-    account_id: str
+    who: Principal
 
     @property
     def trusted(self) -> bool:
         """Whether this is the platform itself."""
-        return not self.account_id
+        return self.who.kind is Kind.PLATFORM
 
 
-async def admit(clients: Clients, service_token: str, authorization: str, project: str, service: Service) -> Grant:
+async def admit(
+    clients: Clients, service_token: str, authorization: str, project: str, service: Service, address: str = ""
+) -> Grant:
     """Checks the token first and then the project, so that nobody learns names without a token.
 
     Args:
@@ -52,21 +55,24 @@ async def admit(clients: Clients, service_token: str, authorization: str, projec
         authorization: the request's header.
         project: name or id, from the path.
         service: what is asked for.
+        address: the client's.
 
     Raises:
-        ShipoffError: GIT_TOKEN_MISSING, TOKEN_INVALID, GIT_READ_ONLY or PROJECT_NOT_FOUND.
+        ShipoffError: GIT_TOKEN_MISSING, TOKEN_INVALID, GIT_READ_ONLY, PROJECT_NOT_FOUND or PERMISSION_DENIED.
     """
     user, password = _credentials(authorization)
-    account_id = ""
     if user == SERVICE_USER:
         if not hmac.compare_digest(password.encode(), service_token.encode()):
             raise UNAUTHENTICATED("the service token is not valid")
         if service == "git-receive-pack":
             raise GIT_READ_ONLY("the platform's own token fetches and never pushes")
+        become(platform("git"))
     else:
-        account_id = (await authenticate(clients, password, "")).id
-    wanted = projects_pb2.GetProjectRequest(project=project, account_id=account_id)
-    return Grant(await clients.projects.GetProject(wanted), account_id)
+        await authenticate(clients, password, address)
+    found = await clients.projects.GetProject(projects_pb2.GetProjectRequest(project=project))
+    needed = Permission.DEPLOYMENT_CREATE if service == "git-receive-pack" else Permission.PROJECT_READ
+    require(needed, Resource(found.team_id, found.id))
+    return Grant(found, current())
 
 
 def _credentials(authorization: str) -> tuple[str, str]:

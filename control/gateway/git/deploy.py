@@ -157,7 +157,7 @@ class Deployer:
             commit=command.new,
             ref=ref,
             message=subject[:1000],
-            actor_id=push.grant.account_id,
+            actor_id=push.grant.who.actor_id,
         )
         return await self._clients.projects.CreateDeployment(request)
 

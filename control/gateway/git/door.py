@@ -86,7 +86,7 @@ class GitDoor:
     async def _admit(self, request: web.Request, service: Service) -> Grant:
         project = request.match_info["project"].removesuffix(".git")
         shown = request.headers.get("Authorization", "")
-        return await admit(self._clients, self._settings.service_token, shown, project, service)
+        return await admit(self._clients, self._settings.service_token, shown, project, service, request.remote or "")
 
     @asynccontextmanager
     async def _place(self, service: str) -> AsyncIterator[None]:
@@ -129,4 +129,4 @@ def _service(name: str) -> Service:
 
 def _identity(grant: Grant) -> dict[str, str]:
     """Who it is, for reflogs."""
-    return {"REMOTE_USER": grant.account_id or "shipoff-service"}
+    return {"REMOTE_USER": "shipoff-service" if grant.trusted else grant.who.actor_id}

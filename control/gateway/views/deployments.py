@@ -16,6 +16,7 @@ from control.gateway.models import CreateDeployment, SteerCanary
 from control.gateway.problems import REQUEST_INVALID
 from kernel import ids
 from kernel.errors import ShipoffError
+from kernel.rpc import wire
 from proto.orchestrator.v1 import orchestrator_pb2
 from proto.projects.v1 import projects_pb2
 
@@ -81,6 +82,7 @@ async def steer(call: Call) -> web.Response:
 async def events(call: Call) -> web.StreamResponse:
     """GET /v1/projects/{project}/deployments/{id}/events: a JSON line for each step, until it is answered."""
     deployment = await _deployment(call)
+    wire.identity.set("platform:gateway")  # a deployment lasts longer than the passport under which it was found
     lines = body.Lines(call.request)
     await lines.start()
     steps = watch(call.parts.live, call.parts.clients.projects, deployment.id)

@@ -15,7 +15,6 @@ async def create(call: Call) -> web.Response:
     wanted = await body.read(call.request, CreateProject)
     request = projects_pb2.CreateProjectRequest(
         name=wanted.name,
-        account_id=call.account.id,
         build=projects_pb2.BuildSettings(**{field: getattr(wanted, field) for field in present.BUILD}),
         production_branch=wanted.production_branch,
         env=wanted.env,
@@ -26,7 +25,7 @@ async def create(call: Call) -> web.Response:
 
 async def index(call: Call) -> web.Response:
     """GET /v1/projects."""
-    request = projects_pb2.ListProjectsRequest(account_id=call.account.id)
+    request = projects_pb2.ListProjectsRequest()
     found = await call.parts.clients.projects.ListProjects(request)
     return body.answer({"projects": [present.project(one, call.parts.settings) for one in found.projects]})
 

@@ -1,19 +1,22 @@
 -- name: insert
-insert into projects (id, name, account_id, framework, root_dir, install_command, build_command, run_command, output_dir,
+insert into projects (id, name, team_id, framework, root_dir, install_command, build_command, run_command, output_dir,
                       health_path, production_branch)
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 on conflict (name) do nothing
 returning *;
 
 -- name: get
-select * from projects where (id = $1 or name = $1) and ($2 = '' or account_id = $2);
+select * from projects where (id = $1 or name = $1) and ($2 = '' or team_id = $2);
 
 -- name: lock
 -- Excludes other writers of this project, and leaves alone those who merely refer to it.
-select account_id from projects where id = $1 for no key update;
+select team_id from projects where id = $1 for no key update;
 
 -- name: list
-select * from projects where $1 = '' or account_id = $1 order by name;
+-- All, or those of these teams and these that are named, cut down to one team unless that is ''.
+select * from projects
+where ($1 or team_id = any($2::text[]) or id = any($3::text[])) and ($4 = '' or team_id = $4)
+order by name;
 
 -- name: set_live
 update projects set live_deployment_id = $2 where id = $1;

@@ -1,4 +1,4 @@
-"""The catalog of projects: made once, found by id or by name, and only by the account that owns them."""
+"""The catalog of projects: made once, found by id or by name. Whose they are is a team's id."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Final
 
 from control.projects.catalog.rules import BuildSettings, check_build, check_name
 from kernel import ids
+from kernel.authority import Kind, Permission, Principal, Resource, decide, require
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
-from kernel.errors import define
+from kernel.errors import ShipoffError, define
 from kernel.events import Envelope, ProjectDeleted
 from kernel.streams import publish
 from kernel.telemetry import traceparent
@@ -30,7 +31,7 @@ class Project:
 
     id: str
     name: str
-    account_id: str
+    team_id: str
     build: BuildSettings
     production_branch: str
     created_at: datetime
@@ -43,27 +44,50 @@ class Catalog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def get(self, id_or_name: str, account_id: str = "") -> Project:
+    async def get(self, id_or_name: str, team_id: str = "") -> Project:
         """One project.
 
         Args:
             id_or_name: either; an id has an underscore and a name has none.
-            account_id: who asks; "" is the platform itself.
+            team_id: only if it is this team's; "" is any.
 
         Raises:
-            ShipoffError: PROJECT_NOT_FOUND, also when it belongs to another account.
+            ShipoffError: PROJECT_NOT_FOUND, also when it is another team's.
         """
-        row = await self._database.fetchrow(SQL["get"], id_or_name, account_id)
+        row = await self._database.fetchrow(SQL["get"], id_or_name, team_id)
         if row is None:
-            raise PROJECT_NOT_FOUND(f"there is no project {id_or_name[:80]!r}")
+            raise missing(id_or_name)
         return _project(row)
 
-    async def of(self, account_id: str = "") -> list[Project]:
-        """All projects of an account ("" is all of them), by name."""
-        return [_project(row) for row in await self._database.fetch(SQL["list"], account_id)]
+    async def reach(self, id_or_name: str, permission: Permission, team_id: str = "") -> Project:
+        """One project, if the caller of this call may do something with it.
+
+        Raises:
+            ShipoffError: PROJECT_NOT_FOUND, also for those who may not even see it; PERMISSION_DENIED for the others.
+        """
+        project = await self.get(id_or_name, team_id)
+        require(permission, Resource(project.team_id, project.id), hidden=missing(id_or_name))
+        return project
+
+    async def seen(self, who: Principal, team_id: str = "") -> list[Project]:
+        """The projects that somebody may see, by name.
+
+        Args:
+            who: asks.
+            team_id: only those of this team; "" is any.
+        """
+        everything = who.kind is Kind.PLATFORM
+        rows = await self._database.fetch(SQL["list"], everything, list(who.teams), list(who.projects), team_id)
+        found = [_project(row) for row in rows]
+        return [one for one in found if decide(who, Permission.PROJECT_READ, Resource(one.team_id, one.id))]
 
 
-async def add(tx: Transaction, name: str, account_id: str, build: BuildSettings, production_branch: str) -> Project:
+def missing(id_or_name: str) -> ShipoffError:
+    """What is raised for a project that is not there, or not for the one who asks."""
+    return PROJECT_NOT_FOUND(f"there is no project {id_or_name[:80]!r}")
+
+
+async def add(tx: Transaction, name: str, team_id: str, build: BuildSettings, production_branch: str) -> Project:
     """Adds a project in a transaction of the caller's.
 
     Raises:
@@ -76,7 +100,7 @@ async def add(tx: Transaction, name: str, account_id: str, build: BuildSettings,
         SQL["insert"],
         ids.new("prj"),
         name,
-        account_id,
+        team_id,
         build.framework,
         build.root_dir,
         build.install_command,
@@ -92,14 +116,14 @@ async def add(tx: Transaction, name: str, account_id: str, build: BuildSettings,
 
 
 async def lock(tx: Transaction, project_id: str) -> str:
-    """Keeps other writers of a project waiting until the transaction ends; returns the account that owns it.
+    """Keeps other writers of a project waiting until the transaction ends; returns the team that owns it.
 
     Raises:
         ShipoffError: PROJECT_NOT_FOUND.
     """
     owner: str | None = await tx.fetchval(SQL["lock"], project_id)
     if owner is None:
-        raise PROJECT_NOT_FOUND(f"there is no project {project_id[:80]!r}")
+        raise missing(project_id)
     return owner
 
 
@@ -127,7 +151,7 @@ def _project(row: Row) -> Project:
     return Project(
         id=row["id"],
         name=row["name"],
-        account_id=row["account_id"],
+        team_id=row["team_id"],
         build=BuildSettings(**{field: row[field] for field in BuildSettings.__slots__}),
         production_branch=row["production_branch"],
         created_at=row["created_at"],

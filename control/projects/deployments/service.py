@@ -12,7 +12,7 @@ from control.projects.previews.service import PreviewLimits, touch
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
 from kernel.deployments import UNFINISHED, Kind, State
-from kernel.errors import define
+from kernel.errors import ShipoffError, define
 from kernel.events import DeploymentCanceled, DeploymentRequested, Envelope
 from kernel.streams import publish
 from kernel.telemetry import traceparent
@@ -112,7 +112,7 @@ class Deployments:
         """
         row = await self._database.fetchrow(SQL["get"], deployment_id, project_id)
         if row is None:
-            raise DEPLOYMENT_NOT_FOUND(f"there is no deployment {deployment_id[:80]!r}")
+            raise unknown(deployment_id)
         return Deployment(**row)
 
     async def cancel(self, deployment_id: str, project_id: str) -> Deployment:
@@ -142,6 +142,11 @@ class Deployments:
         """
         count = min(limit, PAGE_MAX) if limit > 0 else PAGE
         return [Deployment(**row) for row in await self._database.fetch(SQL["list"], project_id, before, count)]
+
+
+def unknown(deployment_id: str) -> ShipoffError:
+    """What is raised for a deployment that is not there, or not for the one who asks."""
+    return DEPLOYMENT_NOT_FOUND(f"there is no deployment {deployment_id[:80]!r}")
 
 
 async def add(tx: Transaction, request: Request, previews: PreviewLimits) -> Deployment:

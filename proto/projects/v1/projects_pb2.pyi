@@ -67,14 +67,15 @@ class Project(_message.Message):
 
     ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
-    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    TEAM_ID_FIELD_NUMBER: _builtins.int
     BUILD_FIELD_NUMBER: _builtins.int
     PRODUCTION_BRANCH_FIELD_NUMBER: _builtins.int
     CREATED_AT_MS_FIELD_NUMBER: _builtins.int
     LIVE_DEPLOYMENT_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     name: _builtins.str
-    account_id: _builtins.str
+    team_id: _builtins.str
+    """whose it is"""
     production_branch: _builtins.str
     created_at_ms: _builtins.int
     live_deployment_id: _builtins.str
@@ -86,7 +87,7 @@ class Project(_message.Message):
         *,
         id: _builtins.str = ...,
         name: _builtins.str = ...,
-        account_id: _builtins.str = ...,
+        team_id: _builtins.str = ...,
         build: Global___BuildSettings | None = ...,
         production_branch: _builtins.str = ...,
         created_at_ms: _builtins.int = ...,
@@ -94,7 +95,7 @@ class Project(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["build", b"build"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "build", b"build", "created_at_ms", b"created_at_ms", "id", b"id", "live_deployment_id", b"live_deployment_id", "name", b"name", "production_branch", b"production_branch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build", b"build", "created_at_ms", b"created_at_ms", "id", b"id", "live_deployment_id", b"live_deployment_id", "name", b"name", "production_branch", b"production_branch", "team_id", b"team_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -125,12 +126,13 @@ class CreateProjectRequest(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     NAME_FIELD_NUMBER: _builtins.int
-    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    TEAM_ID_FIELD_NUMBER: _builtins.int
     BUILD_FIELD_NUMBER: _builtins.int
     PRODUCTION_BRANCH_FIELD_NUMBER: _builtins.int
     ENV_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    account_id: _builtins.str
+    team_id: _builtins.str
+    """"" is the personal team of the account that asks"""
     production_branch: _builtins.str
     """"" is "main" """
     @_builtins.property
@@ -141,14 +143,14 @@ class CreateProjectRequest(_message.Message):
         self,
         *,
         name: _builtins.str = ...,
-        account_id: _builtins.str = ...,
+        team_id: _builtins.str = ...,
         build: Global___BuildSettings | None = ...,
         production_branch: _builtins.str = ...,
         env: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["build", b"build"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "build", b"build", "env", b"env", "name", b"name", "production_branch", b"production_branch"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build", b"build", "env", b"env", "name", b"name", "production_branch", b"production_branch", "team_id", b"team_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -159,20 +161,20 @@ class GetProjectRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     PROJECT_FIELD_NUMBER: _builtins.int
-    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    TEAM_ID_FIELD_NUMBER: _builtins.int
     project: _builtins.str
     """id or name"""
-    account_id: _builtins.str
-    """only if this account may see it; "" for calls between services"""
+    team_id: _builtins.str
+    """only if it is this team's; "" is any"""
     def __init__(
         self,
         *,
         project: _builtins.str = ...,
-        account_id: _builtins.str = ...,
+        team_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "project", b"project"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["project", b"project", "team_id", b"team_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -182,17 +184,17 @@ Global___GetProjectRequest: _TypeAlias = GetProjectRequest  # noqa: Y015
 class ListProjectsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
-    account_id: _builtins.str
-    """"" lists all, for calls between services"""
+    TEAM_ID_FIELD_NUMBER: _builtins.int
+    team_id: _builtins.str
+    """"" lists all that the caller may see"""
     def __init__(
         self,
         *,
-        account_id: _builtins.str = ...,
+        team_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["team_id", b"team_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

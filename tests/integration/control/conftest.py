@@ -21,6 +21,7 @@ import pytest
 
 from control.projects.previews.service import PreviewLimits
 from control.projects.server import ProjectsServer
+from kernel.authority import acting_as, platform
 from kernel.database import Database, migrate
 from kernel.rpc import RpcClient
 from kernel.sealing import Sealer
@@ -43,9 +44,10 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def server(database: Database) -> ProjectsServer:
-    """The projects service itself, called without a network."""
-    return ProjectsServer(database, Sealer(base64.b64encode(secrets.token_bytes(32)).decode()), PreviewLimits(2, 7))
+def server(database: Database) -> Iterator[ProjectsServer]:
+    """The projects service itself, called without a network by the platform."""
+    with acting_as(platform("test")):
+        yield ProjectsServer(database, Sealer(base64.b64encode(secrets.token_bytes(32)).decode()), PreviewLimits(2, 7))
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import base64
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import jwt
@@ -15,7 +15,7 @@ import pytest
 
 from control.auth.keys.service import Keys
 from control.auth.server import AuthServer
-from kernel.authority import Kind, Principal, become, passport, platform
+from kernel.authority import Kind, Principal, acting_as, become, passport, platform
 from kernel.database import Database, migrate
 from kernel.errors import ShipoffError
 from kernel.sealing import Sealer
@@ -30,8 +30,9 @@ def made(database: Database) -> AuthServer:
 
 
 @pytest.fixture(autouse=True)
-def _as_the_platform() -> None:
-    become(platform("test"))
+def _as_the_platform() -> Iterator[None]:
+    with acting_as(platform("test")):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ NO_CONTEXT: Any = None
 
 
 async def make(server: ProjectsServer, **env: str) -> pb.Project:
-    return await server.CreateProject(pb.CreateProjectRequest(name="blog", account_id="acc_a", env=env), NO_CONTEXT)
+    return await server.CreateProject(pb.CreateProjectRequest(name="blog", team_id="tem_a", env=env), NO_CONTEXT)
 
 
 def request(project: pb.Project, **fields: str) -> pb.CreateDeploymentRequest:
@@ -46,7 +46,7 @@ async def test_a_deployment_and_its_event_commit_together_and_once(server: Proje
     assert [row["stream"] for row in rows] == ["deployments"]
     envelope = decode(rows[0]["envelope"])
     assert envelope.data == DeploymentRequested(
-        wanted.deployment_id, project.id, "production", project.account_id, ordinal=1
+        wanted.deployment_id, project.id, "production", project.team_id, ordinal=1
     )
     assert envelope.key == f"{project.id}/production"
 

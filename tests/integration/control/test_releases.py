@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -22,7 +23,7 @@ NO_CONTEXT: Any = None
 
 @pytest.fixture
 async def project(server: ProjectsServer) -> pb.Project:
-    return await server.CreateProject(pb.CreateProjectRequest(name="blog", account_id="acc_a"), NO_CONTEXT)
+    return await server.CreateProject(pb.CreateProjectRequest(name="blog", team_id="tem_a"), NO_CONTEXT)
 
 
 async def ask(server: ProjectsServer, project: pb.Project, environment: str = "", **fields: str) -> pb.Deployment:
@@ -117,8 +118,9 @@ async def test_a_deleted_project_is_told_once_and_its_name_is_free(
     server: ProjectsServer, project: pb.Project, database: Database
 ) -> None:
     await ask(server, project)
-    for _ in range(2):
-        await server.DeleteProject(pb.DeleteProjectRequest(project_id=project.id), NO_CONTEXT)
+    asked = (server.DeleteProject(pb.DeleteProjectRequest(project_id=project.id), NO_CONTEXT) for _ in range(4))
+    for answer in await asyncio.gather(*asked, return_exceptions=True):
+        assert isinstance(answer, pb.DeleteProjectResponse) or "PROJECT_NOT_FOUND" in str(answer)
     assert [one for one in await events(database) if isinstance(one, ProjectDeleted)] == [ProjectDeleted(project.id)]
-    again = await server.CreateProject(pb.CreateProjectRequest(name="blog", account_id="acc_b"), NO_CONTEXT)
+    again = await server.CreateProject(pb.CreateProjectRequest(name="blog", team_id="tem_b"), NO_CONTEXT)
     assert again.id != project.id

@@ -105,7 +105,7 @@ async def test_nothing_is_told_without_a_token(driver: Driver, plane: Plane) -> 
 
 async def test_another_account_sees_nothing(driver: Driver, plane: Plane) -> None:
     theirs = await driver.projects.CreateProject(
-        projects_pb2.CreateProjectRequest(name=f"t{plane.ports['auth.admin']}", account_id="acc_" + "0" * 32)
+        projects_pb2.CreateProjectRequest(name=f"t{plane.ports['auth.admin']}", team_id="tem_" + "0" * 32)
     )
     for key in (theirs.id, theirs.name):
         for rest in ("", "/env", "/deployments", "/logs", "/requests", "/instances"):
