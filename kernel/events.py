@@ -20,7 +20,7 @@ from kernel.errors import define
 
 EVENT_MALFORMED = define("EVENT_MALFORMED", hint="the producer and the consumer of this stream disagree")
 
-Stream = Literal["deployments", "lifecycle", "routes", "activity"]
+Stream = Literal["deployments", "lifecycle", "routes", "activity", "audit"]
 Json = dict[str, Any]
 
 
@@ -251,6 +251,45 @@ class ActivityReported(Event):
     window_s: float
     releases: list[Json]
     last: bool = False
+
+
+# --- audit: who changed what ------------------------------------------------------------------------------------------
+
+
+@event
+@dataclass(frozen=True, slots=True)
+class AuditRecorded(Event):
+    """Somebody changed something that a team owns (kernel/audit.py makes these). Key: team.
+
+    Attributes:
+        action: what was done, noun first: "domain.create".
+        team_id: whose it is.
+        project_id: "" for what belongs to the team as a whole.
+        target: what was changed: an id, or a name where that says more.
+        actor_kind: of kernel/authority's Kind.
+        actor_id: the account, else the credential, else the platform's service.
+        actor_name: for people.
+        credential_id: ses_… or tok_…, "" for the platform.
+        address: the client's, "" when nobody outside asked.
+        request_id: joins this with the log lines of the same request.
+        before: fields as they were, {} for what was made.
+        after: fields as they are, {} for what was deleted.
+    """
+
+    STREAM = "audit"
+    TYPE = "audit.recorded"
+    action: str
+    team_id: str
+    project_id: str = ""
+    target: str = ""
+    actor_kind: str = ""
+    actor_id: str = ""
+    actor_name: str = ""
+    credential_id: str = ""
+    address: str = ""
+    request_id: str = ""
+    before: Json = field(default_factory=dict)
+    after: Json = field(default_factory=dict)
 
 
 # --- envelope ---------------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ MODULES: Final = {
 }
 # What must be ready before it starts. `databases` is the step that makes them and migrates.
 AFTER: Final[dict[str, tuple[str, ...]]] = {
-    "auth": ("databases",),
+    "auth": ("databases", "valkey"),
     "projects": ("databases", "valkey"),
     "logsink": ("databases", "valkey"),
     "router": ("valkey", "seaweed"),
@@ -108,7 +108,7 @@ class Plan:
     def _own(self, service: str) -> dict[str, str]:
         match service:
             case "auth":
-                return {"DATABASE_URL": self.databases[service], "SEAL_KEY": self.env_key}
+                return {"DATABASE_URL": self.databases[service], "SEAL_KEY": self.env_key, "CONSUMER": "auth"}
             case "logsink":
                 return {"DATABASE_URL": self.databases[service]}
             case "projects":
@@ -132,9 +132,7 @@ class Plan:
 
     def _reached(self, service: str) -> dict[str, str]:
         """What a service needs to reach others."""
-        found: dict[str, str] = {}
-        if service != "auth":
-            found["SHIPOFF_REDIS_URL"] = self.redis_url
+        found = {"SHIPOFF_REDIS_URL": self.redis_url}
         if service in ("orchestrator", "router"):
             found |= self.s3
         if service == "router":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from control.auth.audit.server import AuditServer
+from control.auth.audit.service import AuditLog
 from control.auth.keys.service import Keys
 from control.auth.server import AuthServer
 from control.auth.settings import AuthSettings
@@ -14,7 +16,9 @@ from kernel.errors import ShipoffError
 from kernel.rpc import RpcServer
 from kernel.sealing import Sealer
 from kernel.service import run
+from kernel.streams import Consumer, connect
 from kernel.telemetry import AdminDoor
+from proto.auth.v1.audit_pb2_grpc import add_AuditServicer_to_server
 from proto.auth.v1.auth_pb2_grpc import add_AuthServicer_to_server
 
 
@@ -22,30 +26,40 @@ async def main(stop: asyncio.Event) -> None:
     """Opens the database, serves, and closes in the reverse order."""
     settings = AuthSettings.from_process("auth")
     database = await Database.connect(settings.database_url, max_size=settings.database_connections)
-
-    async def ready() -> str:
-        try:
-            await database.ping()
-        except ShipoffError as error:
-            return str(error)
-        return ""
-
+    redis = connect(settings.redis_url)
     host, _, port = settings.admin.rpartition(":")
-    door = AdminDoor(host, int(port), ready)
+    door = AdminDoor(host, int(port), lambda: _missing(database))
     keys = Keys(database, Sealer(settings.seal_key))
     border = Border(lambda: _own(keys))
     server = RpcServer(settings.listen, settings.service_token, admit=border.enter)
     server.add(add_AuthServicer_to_server, AuthServer(database, keys))
+    server.add(add_AuditServicer_to_server, AuditServer(database))
+    log = AuditLog(database, settings.audit_days)
+    records = Consumer(redis, "audit", "auth", settings.consumer, log.apply)
     try:
         await keys.start()
+        log.start()
+        records.start()
         await server.start()
         await door.start()
         await stop.wait()
     finally:
         await server.stop()
+        await records.stop()
+        await log.stop()
         await keys.stop()
         await door.stop()
+        await redis.aclose()
         await database.close()
+
+
+async def _missing(database: Database) -> str:
+    """What this service lacks to answer, or ""; without Redis, records of the audit log wait and all else goes on."""
+    try:
+        await database.ping()
+    except ShipoffError as error:
+        return str(error)
+    return ""
 
 
 async def _own(keys: Keys) -> Jwks:

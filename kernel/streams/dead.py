@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from kernel.events import Stream
 
-STREAMS: Final[tuple[Stream, ...]] = ("deployments", "lifecycle", "routes", "activity")
+STREAMS: Final[tuple[Stream, ...]] = ("deployments", "lifecycle", "routes", "activity", "audit")
 PAGE: Final = 100
 
 

@@ -1,0 +1,1 @@
+"""The audit log: what was changed in everything that teams own, and by whom."""

@@ -1,0 +1,1 @@
+"""Teams: who they are and what they are called."""
