@@ -13,6 +13,7 @@ from kernel import tasks
 from kernel.database import Database
 from kernel.errors import ShipoffError
 from kernel.telemetry import AdminDoor
+from logsink.authority import Authority
 from logsink.query.reader import Reader
 from logsink.receive.door import Door
 from logsink.receive.grpc_door import GrpcDoor
@@ -42,8 +43,16 @@ class LogService:
     """The running service; `port` and `admin_port` are where it listens."""
 
     def __init__(
-        self, db: Database, intake: Intake, hub: Hub, doors: list[Door], upkeep: Upkeep, settings: LogsinkSettings
+        self,
+        db: Database,
+        intake: Intake,
+        hub: Hub,
+        doors: list[Door],
+        upkeep: Upkeep,
+        settings: LogsinkSettings,
+        authority: Authority,
     ) -> None:
+        self._authority = authority
         self._db, self._intake, self._hub, self._doors, self._upkeep = db, intake, hub, doors, upkeep
         host, _, port = settings.admin.rpartition(":")
         self._admin = AdminDoor(host, int(port), self._ready)
@@ -63,8 +72,9 @@ class LogService:
         store, hub = PostgresStore(db), Hub(settings.follower_bytes)
         intake = Intake(store, hub.publish)
         tokens = (settings.service_token, settings.requests_token)
-        door = GrpcDoor(settings.listen, *tokens, intake, Reader(store, hub), RequestStore(db))
-        service = cls(db, intake, hub, [door], Upkeep(db, _limits(settings)), settings)
+        authority = Authority(settings)
+        door = GrpcDoor(settings.listen, *tokens, intake, Reader(store, hub), RequestStore(db), authority)
+        service = cls(db, intake, hub, [door], Upkeep(db, _limits(settings)), settings, authority)
         try:
             await service._open()
         except BaseException:
@@ -88,6 +98,7 @@ class LogService:
         self._hub.close()
         for door in self._doors:
             await door.stop()
+        await self._authority.close()
         await self._intake.stop()
         await tasks.stop(*self._jobs)
         await self._admin.stop()

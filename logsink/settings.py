@@ -15,6 +15,8 @@ class LogsinkSettings(Settings):
         admin: host:port of /healthz, /readyz and /metrics.
         database_url: of the database shipoff_logs.
         service_token: bearer token that callers show.
+        auth_address: gRPC host:port; its public keys say whose calls they are.
+        projects_address: gRPC host:port; says whose a project is.
         requests_token: what routers show; it lets them append requests and do nothing else. "" for no routers.
         database_connections: at most; one writes lines, one requests, one maintains, the others read.
         retention_days: a line is kept at least this long unless its project exceeds its bytes; two weeks show last
@@ -33,6 +35,8 @@ class LogsinkSettings(Settings):
     admin: str = "127.0.0.1:7104"
     database_url: str
     service_token: str = Field(min_length=1)
+    auth_address: str = "127.0.0.1:7001"
+    projects_address: str = "127.0.0.1:7002"
     requests_token: str = Field(default="", repr=False)
     database_connections: int = Field(default=6, ge=4)
     retention_days: float = Field(default=14.0, gt=0)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from kernel.authority import Border, Owners
 from kernel.database import Database, load_queries
 from kernel.objects import ObjectStore, StoreSettings
 from kernel.rpc import RpcClient, RpcServer
@@ -64,9 +65,11 @@ from orchestrator.stages.releasing import Releasing
 from orchestrator.stages.switch import Switch
 from orchestrator.starter import Starter
 from orchestrator.turns import Turns
+from proto.auth.v1.keys import fetch as fetch_keys
 from proto.orchestrator.v1.explain_pb2_grpc import add_ExplainServicer_to_server
 from proto.orchestrator.v1.orchestrator_pb2_grpc import add_OrchestratorServicer_to_server
 from proto.orchestrator.v1.running_pb2_grpc import add_RunningServicer_to_server
+from proto.projects.v1.owners import team_of
 
 NAME = "orchestrator"
 SQL = load_queries("orchestrator")
@@ -153,13 +156,18 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         consumer.start()
         stack.push_async_callback(consumer.stop)
 
-        server = RpcServer(settings.listen, settings.service_token)
+        auth = RpcClient(settings.auth_address, settings.service_token)
+        stack.push_async_callback(auth.close)
+        owners = Owners(partial(team_of, projects))
+        server = RpcServer(settings.listen, settings.service_token, admit=Border(partial(fetch_keys, auth)).enter)
         processes = Processes(database, settings.instances_most, keeper.look)
-        execs = Execs(database, instances, ExecLimits(settings.exec_s, settings.exec_idle_s, settings.exec_bytes))
-        running = RunningDoor(processes, Meter(driver), execs, CronStory(database))
+        execs = Execs(
+            database, instances, ExecLimits(settings.exec_s, settings.exec_idle_s, settings.exec_bytes), owners
+        )
+        running = RunningDoor(processes, Meter(driver), execs, CronStory(database), owners)
         server.add(add_RunningServicer_to_server, running)
-        server.add(add_OrchestratorServicer_to_server, Door(database))
-        server.add(add_ExplainServicer_to_server, ExplainDoor(database, redis))
+        server.add(add_OrchestratorServicer_to_server, Door(database, owners))
+        server.add(add_ExplainServicer_to_server, ExplainDoor(database, redis, owners))
         await server.start()
         stack.push_async_callback(server.stop)
 

@@ -11,6 +11,7 @@ import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from kernel.authority import Owners, Permission
 from kernel.database import Database, load_queries
 from kernel.streams.connection import GONE
 from orchestrator.matching import best, candidates
@@ -28,13 +29,14 @@ Json = dict[str, Any]
 class ExplainDoor(ExplainServicer):
     """Answers from the database, the routers' reports in Redis, and what one of the routers says itself."""
 
-    def __init__(self, database: Database, redis: Redis) -> None:
-        self._database, self._redis = database, redis
+    def __init__(self, database: Database, redis: Redis, owners: Owners) -> None:
+        self._database, self._redis, self._owners = database, redis, owners
 
     async def ExplainAddress(  # noqa: N802 - the name in the .proto
         self, request: pb.ExplainAddressRequest, context: Any
     ) -> pb.ExplainAddressResponse:
         """What answers there now."""
+        await self._owners.require(Permission.PROJECT_READ, request.project_id)
         rows = await self._database.fetch(SQL["routes_of_hosts"], request.project_id, candidates(request.host))
         record = best((row["record"] for row in rows), request.host, request.path)
         _, version = await current(self._database)

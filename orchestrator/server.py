@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import orjson
 
+from kernel.authority import Owners, Permission
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row
 from kernel.errors import define
@@ -27,13 +28,14 @@ SQL: Final = load_queries("orchestrator")
 class Door(OrchestratorServicer):
     """Answers from the database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, owners: Owners) -> None:
+        self._database, self._owners = database, owners
 
     async def ListInstances(  # noqa: N802 - the name in the .proto
         self, request: pb.ListInstancesRequest, context: Any
     ) -> pb.ListInstancesResponse:
         """Instances that run or crashed, newest first, at most 200."""
+        await self._owners.require(Permission.DEPLOYMENT_READ, request.project_id)
         rows = await self._database.fetch(SQL["instances_of_project"], request.project_id)
         return pb.ListInstancesResponse(instances=[_instance(row) for row in rows])
 
@@ -41,6 +43,7 @@ class Door(OrchestratorServicer):
         self, request: pb.ListRoutesRequest, context: Any
     ) -> pb.ListRoutesResponse:
         """The routes of a project, or of all."""
+        await self._owners.require(Permission.PROJECT_READ, request.project_id)
         rows = await self._database.fetch(SQL["list_routes"], request.project_id)
         epoch, version = await current(self._database)
         return pb.ListRoutesResponse(routes=[_route(row) for row in rows], epoch=epoch, version=version)
@@ -49,11 +52,13 @@ class Door(OrchestratorServicer):
         self, request: pb.ListReleasesRequest, context: Any
     ) -> pb.ListReleasesResponse:
         """Releases that can be brought back, newest first, at most 100."""
+        await self._owners.require(Permission.DEPLOYMENT_READ, request.project_id)
         rows = await self._database.fetch(SQL["list_releases"], request.project_id, request.environment, "")
         return pb.ListReleasesResponse(releases=[_release(row) for row in rows])
 
     async def FindRelease(self, request: pb.FindReleaseRequest, context: Any) -> pb.Release:  # noqa: N802
         """The release that somebody means."""
+        await self._owners.require(Permission.DEPLOYMENT_READ, request.project_id)
         wanted, project = request.wanted, request.project_id
         if not wanted:
             wanted = await self._database.fetchval(SQL["release_before"], project, request.environment)
@@ -66,11 +71,13 @@ class Door(OrchestratorServicer):
 
     async def GetReport(self, request: pb.GetReportRequest, context: Any) -> pb.Report:  # noqa: N802
         """What is measured of a deployment so far; one that has not come here yet has nothing."""
+        await self._owners.require(Permission.DEPLOYMENT_READ, request.project_id)
         row = await self._database.fetchrow(SQL["deployment_report"], request.deployment_id, request.project_id)
         return _report(row)
 
     async def SteerCanary(self, request: pb.SteerCanaryRequest, context: Any) -> pb.Report:  # noqa: N802
         """Leaves an order for whoever drives the canary."""
+        await self._owners.require(Permission.DEPLOYMENT_UPDATE, request.project_id)
         if request.order not in ORDERS:
             raise CANARY_INVALID(f"{request.order[:80]!r} is neither promote nor abort")
         wanted = (request.deployment_id, request.project_id)

@@ -70,6 +70,7 @@ class OrchestratorSettings(Settings):
     service_token: str
     env_key: str
     projects_address: str
+    auth_address: str = "127.0.0.1:7001"
     logsink_address: str
     gateway_url: str
     work_dir: Path

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Self
-
-import orjson
 
 from control.gateway.settings import GatewaySettings
 from kernel.authority import Border
-from kernel.authority.border import Jwks
 from kernel.errors import ShipoffError
 from kernel.rpc import RpcClient
 from proto.auth.v1 import auth_pb2
 from proto.auth.v1.auth_pb2_grpc import AuthStub
+from proto.auth.v1.keys import fetch as fetch_keys
 from proto.logsink.v1.logsink_pb2_grpc import LogsStub
 from proto.orchestrator.v1.explain_pb2_grpc import ExplainStub
 from proto.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorStub
@@ -37,16 +36,12 @@ class Clients:
         logs = RpcClient(settings.logsink_address, token)
         self._channels = [auth, projects, orchestrator, logs]
         self.auth = auth.stub(AuthStub)
-        self.border = Border(self._keys)
+        self.border = Border(partial(fetch_keys, auth))
         self.projects = projects.stub(ProjectsStub)
         self.orchestrator = orchestrator.stub(OrchestratorStub)
         self.explain = orchestrator.stub(ExplainStub)
         self.running = orchestrator.stub(RunningStub)
         self.logs = logs.stub(LogsStub)
-
-    async def _keys(self) -> Jwks:
-        answer = await self.auth.ListKeys(auth_pb2.ListKeysRequest())
-        return {jwk["kid"]: jwk for jwk in orjson.loads(answer.jwks)["keys"]}
 
     async def missing(self) -> str:
         """Which service that every request needs does not answer, or ""."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
-import orjson
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -14,7 +14,6 @@ from control.projects.previews.service import PreviewLimits, Previews
 from control.projects.server import ProjectsServer
 from control.projects.settings import ProjectsSettings
 from kernel.authority import Border
-from kernel.authority.border import Jwks
 from kernel.database import Database
 from kernel.errors import ShipoffError
 from kernel.rpc import RpcClient, RpcServer
@@ -22,8 +21,7 @@ from kernel.sealing import Sealer
 from kernel.service import run
 from kernel.streams import Consumer, OutboxRelay, connect
 from kernel.telemetry import AdminDoor
-from proto.auth.v1.auth_pb2 import ListKeysRequest
-from proto.auth.v1.auth_pb2_grpc import AuthStub
+from proto.auth.v1.keys import fetch as fetch_keys
 from proto.projects.v1.projects_pb2_grpc import add_ProjectsServicer_to_server
 
 
@@ -39,7 +37,7 @@ async def main(stop: asyncio.Event) -> None:
     host, _, port = settings.admin.rpartition(":")
     door = AdminDoor(host, int(port), lambda: _missing(database, redis))
     auth = RpcClient(settings.auth_address, settings.service_token)
-    border = Border(lambda: _keys(auth))
+    border = Border(partial(fetch_keys, auth))
     server = RpcServer(settings.listen, settings.service_token, admit=border.enter)
     server.add(add_ProjectsServicer_to_server, ProjectsServer(database, sealer, limits))
     expiry = Expiry(Previews(database))
@@ -59,12 +57,6 @@ async def main(stop: asyncio.Event) -> None:
         await door.stop()
         await redis.aclose()
         await database.close()
-
-
-async def _keys(auth: RpcClient) -> Jwks:
-    """Auth's public keys."""
-    answer = await auth.stub(AuthStub).ListKeys(ListKeysRequest())
-    return {jwk["kid"]: jwk for jwk in orjson.loads(answer.jwks)["keys"]}
 
 
 async def _missing(database: Database, redis: Redis) -> str:

@@ -1,6 +1,7 @@
 """Who asks, and what they may do: the same answer in every service (README.md)."""
 
 from kernel.authority.border import PERMISSION_DENIED, Border, allowed, require, require_platform
+from kernel.authority.owners import Owners
 from kernel.authority.permissions import Decision, Permission, Resource, Role, decide
 from kernel.authority.principal import Kind, Principal, acting_as, become, current, platform
 
@@ -9,6 +10,7 @@ __all__ = [
     "Border",
     "Decision",
     "Kind",
+    "Owners",
     "Permission",
     "Principal",
     "Resource",

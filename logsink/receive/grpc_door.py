@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any, Final
 
+from kernel.authority import Owners, Permission, require_platform
 from kernel.rpc import RpcServer
+from logsink.authority import Authority
 from logsink.query.reader import Reader
 from logsink.receive import validate, wire
 from logsink.receive.door import Sink
@@ -25,13 +27,22 @@ class GrpcDoor:
         listen: "host:port".
         token: the service token that callers show.
         requests_token: opens AppendRequests alone; "" for none.
+        authority: who asks, and whose a project is.
     """
 
     def __init__(
-        self, listen: str, token: str, requests_token: str, sink: Sink, reader: Reader, requests: RequestStore
+        self,
+        listen: str,
+        token: str,
+        requests_token: str,
+        sink: Sink,
+        reader: Reader,
+        requests: RequestStore,
+        authority: Authority,
     ) -> None:
-        self._server = RpcServer(listen, token, {requests_token: _APPEND_REQUESTS} if requests_token else {})
-        self._server.add(rpc.add_LogsServicer_to_server, _Logs(sink, reader, requests))
+        narrow = {requests_token: _APPEND_REQUESTS} if requests_token else {}
+        self._server = RpcServer(listen, token, narrow, authority.border.enter)
+        self._server.add(rpc.add_LogsServicer_to_server, _Logs(sink, reader, requests, authority.owners))
 
     async def start(self) -> int:
         """Listens; returns the port."""
@@ -43,14 +54,16 @@ class GrpcDoor:
 
 
 class _Logs(rpc.LogsServicer):
-    def __init__(self, sink: Sink, reader: Reader, requests: RequestStore) -> None:
-        self._sink, self._reader, self._requests = sink, reader, requests
+    def __init__(self, sink: Sink, reader: Reader, requests: RequestStore, owners: Owners) -> None:
+        self._sink, self._reader, self._requests, self._owners = sink, reader, requests, owners
 
     async def Append(self, request: pb.AppendRequest, context: Any) -> pb.AppendResponse:  # noqa: N802 - generated name
+        require_platform()
         batch = validate.batch(request.producer, request.sequence, map(wire.line_from, request.lines))
         return pb.AppendResponse(stored=await self._sink.append(batch))
 
     async def Read(self, request: pb.ReadRequest, context: Any) -> AsyncIterator[pb.Line]:  # noqa: N802
+        await self._owners.require(Permission.LOGS_READ, request.project_id)
         query = validate.query(wire.query_from(request))
         async with aclosing(self._reader.read(query, follow=request.follow)) as pages:
             async for page in pages:
@@ -61,4 +74,5 @@ class _Logs(rpc.LogsServicer):
         return pb.AppendResponse(stored=await self._requests.append(requests_wire.batch_from(request)))
 
     async def ListRequests(self, request: pb.ListRequestsRequest, context: Any) -> pb.ListRequestsResponse:  # noqa: N802
+        await self._owners.require(Permission.LOGS_READ, request.project_id)
         return requests_wire.page_to(await self._requests.newest(requests_wire.query_from(request)))

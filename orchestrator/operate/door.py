@@ -7,6 +7,7 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
+from kernel.authority import Owners, Permission
 from kernel.database.pool import Row
 from orchestrator.cron.schedule import next_time
 from orchestrator.cron.story import CronStory
@@ -21,13 +22,15 @@ from proto.orchestrator.v1.running_pb2_grpc import RunningServicer
 class RunningDoor(RunningServicer):
     """Answers from the parts beside it."""
 
-    def __init__(self, processes: Processes, meter: Meter, execs: Execs, story: CronStory) -> None:
+    def __init__(self, processes: Processes, meter: Meter, execs: Execs, story: CronStory, owners: Owners) -> None:
+        self._owners = owners
         self._processes, self._meter, self._execs, self._story = processes, meter, execs, story
 
     async def ListProcesses(  # noqa: N802 - the name in the .proto
         self, request: pb.ListProcessesRequest, context: Any
     ) -> pb.ListProcessesResponse:
         """What runs, how many are wanted, and what they use."""
+        await self._owners.require(Permission.DEPLOYMENT_READ, request.project_id)
         shown, rows = await self._processes.show(request.project_id, request.environment)
         measured = await self._meter.read()
         return pb.ListProcessesResponse(
@@ -37,6 +40,7 @@ class RunningDoor(RunningServicer):
 
     async def Scale(self, request: pb.ScaleRequest, context: Any) -> pb.ScaleResponse:  # noqa: N802
         """Sets a process's bounds."""
+        await self._owners.require(Permission.DEPLOYMENT_UPDATE, request.project_id)
         bounds = None if request.auto else (request.least, request.most)
         shown = await self._processes.scale(
             request.project_id, request.environment, request.process, bounds, request.account_id
@@ -45,6 +49,7 @@ class RunningDoor(RunningServicer):
 
     async def Restart(self, request: pb.RestartRequest, context: Any) -> pb.RestartResponse:  # noqa: N802
         """Has all instances replaced."""
+        await self._owners.require(Permission.DEPLOYMENT_UPDATE, request.project_id)
         count = await self._processes.restart(request.project_id, request.environment, request.account_id)
         return pb.RestartResponse(instances=count)
 
@@ -58,6 +63,7 @@ class RunningDoor(RunningServicer):
 
     async def ListCrons(self, request: pb.ListCronsRequest, context: Any) -> pb.ListCronsResponse:  # noqa: N802
         """The live release's jobs, and what ran."""
+        await self._owners.require(Permission.DEPLOYMENT_READ, request.project_id)
         crons, rows, now = await self._story.read(request.project_id, request.environment)
         return pb.ListCronsResponse(
             crons=[

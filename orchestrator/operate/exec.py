@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kernel import tasks
+from kernel.authority import Owners, Permission
 from kernel.database import Database, load_queries
 from kernel.errors import INVALID_ARGUMENT, define
 from orchestrator.build.running import WEB
@@ -53,8 +54,8 @@ class ExecLimits:
 class Execs:
     """Runs commands."""
 
-    def __init__(self, database: Database, instances: Instances, limits: ExecLimits) -> None:
-        self._database, self._instances, self._limits = database, instances, limits
+    def __init__(self, database: Database, instances: Instances, limits: ExecLimits, owners: Owners) -> None:
+        self._database, self._instances, self._limits, self._owners = database, instances, limits, owners
 
     async def run(self, inputs: AsyncIterator[ExecInput]) -> AsyncGenerator[ExecOutput, None]:
         """One command, from its first input to its exit.
@@ -63,6 +64,7 @@ class Execs:
             ShipoffError: INVALID_ARGUMENT, EXEC_NO_INSTANCE, EXEC_FAILED, EXEC_ENDED.
         """
         start = await _first(inputs)
+        await self._owners.require(Permission.DEPLOYMENT_UPDATE, start.project_id)
         command = _command(start)
         instance_id = await self._choose(start)
         session = await self._instances.exec(instance_id, command)

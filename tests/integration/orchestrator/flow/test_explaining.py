@@ -10,10 +10,15 @@ import pytest
 from aiohttp import web
 from redis.asyncio import Redis
 
+from kernel.authority import Owners, acting_as, platform
 from kernel.database import Database
 from orchestrator.explaining import ExplainDoor
 from orchestrator.routes import RouteTable
 from proto.orchestrator.v1.explain_pb2 import ExplainAddressRequest, ExplainAddressResponse
+
+
+async def nobodys(project_id: str) -> str:
+    raise AssertionError(f"the platform was judged for {project_id}")
 
 
 @pytest.fixture
@@ -58,7 +63,8 @@ async def explained(
         report = {"epoch": "epo_1", "version": 9 - n, "pid": 1, "at": 0, "admin": admin}
         await redis.set(f"routers:n-{n}", orjson.dumps(report), ex=10)
     asked = ExplainAddressRequest(project_id=project, host=host, path="/x", scheme="https")
-    return await ExplainDoor(database, redis).ExplainAddress(asked, None)
+    with acting_as(platform("test")):
+        return await ExplainDoor(database, redis, Owners(nobodys)).ExplainAddress(asked, None)
 
 
 async def test_the_first_router_that_answers_is_believed(database: Database, redis: Redis, doors: list[str]) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from kernel.authority import Kind, Owners, Principal, Role, become, platform
 from kernel.errors import ShipoffError
-from kernel.rpc import RpcClient, RpcServer
+from kernel.rpc import RpcClient, RpcServer, wire
 from orchestrator.build.plan import BuildPlan
 from orchestrator.build.running import Process, Scaling
 from orchestrator.cron.story import CronStory
@@ -24,16 +25,31 @@ WIDE = ExecLimits(60.0, 60.0, 1 << 20)
 WHERE: dict[str, Any] = {"project_id": PROJECT, "environment": ENVIRONMENT}
 
 
+ROLES = {"owner": Role.OWNER, "viewer": Role.VIEWER}
+
+
+async def ours(project_id: str) -> str:
+    """Whose the shop's project is."""
+    return "tem_1"
+
+
+async def as_said(said: str) -> None:
+    """A border for tests: the platform, a role on the team, or a stranger."""
+    teams = {"tem_1": ROLES[said]} if said in ROLES else {"tem_2": Role.OWNER}
+    become(platform("test") if said.startswith("platform:") else Principal(Kind.SESSION, "acc_1", teams=teams))
+
+
 @pytest.fixture
 async def door(shop: Shop) -> AsyncIterator[Callable[..., Any]]:
     """Makes stubs of a server with some limits."""
     opened: list[Any] = []
 
     async def make(limits: ExecLimits = WIDE) -> RunningStub:
-        server = RpcServer("127.0.0.1:0", "t")
+        owners = Owners(ours)
+        server = RpcServer("127.0.0.1:0", "t", admit=as_said)
         processes = Processes(shop.database, 5, shop.keeper.look)
-        execs = Execs(shop.database, shop.instances, limits)
-        servicer = RunningDoor(processes, Meter(shop.driver), execs, CronStory(shop.database))
+        execs = Execs(shop.database, shop.instances, limits, owners)
+        servicer = RunningDoor(processes, Meter(shop.driver), execs, CronStory(shop.database), owners)
         server.add(add_RunningServicer_to_server, servicer)
         client = RpcClient(f"127.0.0.1:{await server.start()}", "t")
         opened.extend((client.close, server.stop))
@@ -199,3 +215,39 @@ async def test_a_command_ends_with_who_asked_for_it(shop: Shop, door: Any) -> No
         return "sleep 987" not in out
 
     await until(gone)
+
+
+async def refusals(stub: Any, said: str) -> list[str]:
+    """What each call is refused with for somebody; "" for those that are not."""
+    calls = [
+        lambda: stub.ListProcesses(pb.ListProcessesRequest(**WHERE)),
+        lambda: stub.ListCrons(pb.ListCronsRequest(**WHERE)),
+        lambda: stub.Scale(pb.ScaleRequest(**WHERE, process="web", auto=True)),
+        lambda: stub.Restart(pb.RestartRequest(**WHERE)),
+        lambda: typed(stub, "true"),
+    ]
+    wire.identity.set(said)
+    found = []
+    for call in calls:
+        try:
+            await call()
+            found.append("")
+        except ShipoffError as error:
+            found.append(error.code)
+    return found
+
+
+async def typed(stub: Any, *arguments: str) -> None:
+    async def inputs() -> AsyncIterator[pb.ExecInput]:
+        yield pb.ExecInput(start=pb.ExecStart(**WHERE, arguments=arguments))
+
+    async for _ in stub.Exec(inputs()):
+        pass
+
+
+async def test_who_may_not_is_refused_whatever_the_gateway_let_through(shop: Shop, door: Any) -> None:
+    await app(shop)
+    stub = await door()
+    assert await refusals(stub, "stranger") == ["NO_SUCH_PROJECT"] * 5
+    assert await refusals(stub, "viewer") == ["", "", *["PERMISSION_DENIED"] * 3]
+    assert await refusals(stub, "owner") == [""] * 5
