@@ -1,4 +1,4 @@
-"""Whose a project is, for services that keep something of it and not the project itself: their callers are judged too."""
+"""Whose a project is, for services that keep something of it and not itself: their callers are judged too."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ async def test_a_command_ends_with_who_asked_for_it(shop: Shop, door: Any) -> No
 
 async def refusals(stub: Any, said: str) -> list[str]:
     """What each call is refused with for somebody; "" for those that are not."""
-    calls = [
+    calls: list[Callable[[], Any]] = [
         lambda: stub.ListProcesses(pb.ListProcessesRequest(**WHERE)),
         lambda: stub.ListCrons(pb.ListCronsRequest(**WHERE)),
         lambda: stub.Scale(pb.ScaleRequest(**WHERE, process="web", auto=True)),

@@ -57,7 +57,7 @@ def test_what_differs_is_refused(change: dict[str, Any]) -> None:
 def test_no_other_key_and_no_other_algorithm_will_do() -> None:
     claims = passport.claims_of(WHO, time.time())
     confused = jwt.encode(claims, public(KEY)["x"], algorithm="HS256", headers={"typ": passport.TYPE, "kid": "key_1"})
-    unsigned = jwt.encode(claims, None, algorithm="none", headers={"typ": passport.TYPE, "kid": "key_1"})
+    unsigned = jwt.encode(claims, "", algorithm="none", headers={"typ": passport.TYPE, "kid": "key_1"})
     for forged in (signed(claims, OTHER), confused, unsigned):
         with pytest.raises(ShipoffError, match="PASSPORT_INVALID"):
             passport.read(forged, public(KEY))
