@@ -65,11 +65,13 @@ from orchestrator.stages.releasing import Releasing
 from orchestrator.stages.switch import Switch
 from orchestrator.starter import Starter
 from orchestrator.turns import Turns
+from proto.auth.v1.auth_pb2_grpc import AuthStub
 from proto.auth.v1.keys import fetch as fetch_keys
 from proto.orchestrator.v1.explain_pb2_grpc import add_ExplainServicer_to_server
 from proto.orchestrator.v1.orchestrator_pb2_grpc import add_OrchestratorServicer_to_server
 from proto.orchestrator.v1.running_pb2_grpc import add_RunningServicer_to_server
 from proto.projects.v1.owners import team_of
+from proto.projects.v1.projects_pb2_grpc import ProjectsStub
 
 NAME = "orchestrator"
 SQL = load_queries("orchestrator")
@@ -158,8 +160,10 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
 
         auth = RpcClient(settings.auth_address, settings.service_token)
         stack.push_async_callback(auth.close)
-        owners = Owners(partial(team_of, projects))
-        server = RpcServer(settings.listen, settings.service_token, admit=Border(partial(fetch_keys, auth)).enter)
+        owners = Owners(partial(team_of, projects.stub(ProjectsStub)))
+        server = RpcServer(
+            settings.listen, settings.service_token, admit=Border(partial(fetch_keys, auth.stub(AuthStub))).enter
+        )
         processes = Processes(database, settings.instances_most, keeper.look)
         execs = Execs(
             database, instances, ExecLimits(settings.exec_s, settings.exec_idle_s, settings.exec_bytes), owners

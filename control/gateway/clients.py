@@ -36,7 +36,7 @@ class Clients:
         logs = RpcClient(settings.logsink_address, token)
         self._channels = [auth, projects, orchestrator, logs]
         self.auth = auth.stub(AuthStub)
-        self.border = Border(partial(fetch_keys, auth))
+        self.border = Border(partial(fetch_keys, self.auth))
         self.projects = projects.stub(ProjectsStub)
         self.orchestrator = orchestrator.stub(OrchestratorStub)
         self.explain = orchestrator.stub(ExplainStub)

@@ -21,6 +21,7 @@ from kernel.sealing import Sealer
 from kernel.service import run
 from kernel.streams import Consumer, OutboxRelay, connect
 from kernel.telemetry import AdminDoor
+from proto.auth.v1.auth_pb2_grpc import AuthStub
 from proto.auth.v1.keys import fetch as fetch_keys
 from proto.projects.v1.projects_pb2_grpc import add_ProjectsServicer_to_server
 
@@ -37,7 +38,7 @@ async def main(stop: asyncio.Event) -> None:
     host, _, port = settings.admin.rpartition(":")
     door = AdminDoor(host, int(port), lambda: _missing(database, redis))
     auth = RpcClient(settings.auth_address, settings.service_token)
-    border = Border(partial(fetch_keys, auth))
+    border = Border(partial(fetch_keys, auth.stub(AuthStub)))
     server = RpcServer(settings.listen, settings.service_token, admit=border.enter)
     server.add(add_ProjectsServicer_to_server, ProjectsServer(database, sealer, limits))
     expiry = Expiry(Previews(database))

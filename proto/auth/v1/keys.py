@@ -5,16 +5,15 @@ from __future__ import annotations
 import orjson
 
 from kernel.authority.border import Jwks
-from kernel.rpc import RpcClient
 from proto.auth.v1.auth_pb2 import ListKeysRequest
 from proto.auth.v1.auth_pb2_grpc import AuthStub
 
 
-async def fetch(auth: RpcClient) -> Jwks:
+async def fetch(auth: AuthStub) -> Jwks:
     """Asks auth.
 
     Args:
-        auth: the channel to it.
+        auth: its stub.
 
     Returns:
         Key id to JWK (RFC 8037).
@@ -22,5 +21,5 @@ async def fetch(auth: RpcClient) -> Jwks:
     Raises:
         ShipoffError: it can't be asked.
     """
-    answer = await auth.stub(AuthStub).ListKeys(ListKeysRequest())
+    answer = await auth.ListKeys(ListKeysRequest())
     return {jwk["kid"]: jwk for jwk in orjson.loads(answer.jwks)["keys"]}

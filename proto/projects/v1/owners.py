@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from kernel.rpc import RpcClient
 from proto.projects.v1.projects_pb2 import GetProjectRequest
 from proto.projects.v1.projects_pb2_grpc import ProjectsStub
 
 
-async def team_of(projects: RpcClient, project_id: str) -> str:
+async def team_of(projects: ProjectsStub, project_id: str) -> str:
     """The team that owns a project.
 
     Args:
-        projects: the channel to the projects service, whose calls are the platform's.
+        projects: the stub of the projects service, whose calls are the platform's.
         project_id: prj_….
 
     Raises:
         ShipoffError: PROJECT_NOT_FOUND, or the service can't be asked.
     """
-    return str((await projects.stub(ProjectsStub).GetProject(GetProjectRequest(project=project_id))).team_id)
+    return str((await projects.GetProject(GetProjectRequest(project=project_id))).team_id)
