@@ -1,4 +1,4 @@
-"""Puts the table of routes behind one frame: request id, time limit, token, errors as answers, one log line each."""
+"""Puts the table of routes behind one frame: request id, time limit, who asks and may they, errors, one log line."""
 
 from __future__ import annotations
 
@@ -7,23 +7,29 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import web
 
-from control.gateway.admission import admit, forget
+from control.gateway import body, stream
+from control.gateway.admission import NOBODY, admit, forget, shown
 from control.gateway.call import Call, Parts
+from control.gateway.handler import contract_of
+from control.gateway.needs import PUBLIC, OnTeam, of_project, personal_team, require_on_team
 from control.gateway.problems import as_problem, as_text, translate
 from control.gateway.routes import ROUTES, Route
 from kernel import ids
-from kernel.errors import UNAUTHENTICATED
+from kernel.authority import Permission, require
+from kernel.errors import NOT_FOUND
 from kernel.telemetry import request_id
-from proto.auth.v1 import auth_pb2
+from proto.projects.v1 import projects_pb2
 
 log = logging.getLogger(__name__)
 
 RequestHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_.-]{8,128}")
+PROJECT_PART: Final = "project"
+TEAM_PART: Final = "team"
 
 
 def make_app(parts: Parts) -> web.Application:
@@ -32,38 +38,82 @@ def make_app(parts: Parts) -> web.Application:
     for route in ROUTES:
         resource = app.router.add_resource(route.path)
         methods = (route.method, "HEAD") if route.method == "GET" else (route.method,)
+        handle = _bound(route, parts)
         for method in methods:
-            resource.add_route(method, _bound(route, parts))
+            resource.add_route(method, handle)
     app.on_response_prepare.append(_sign)
     return app
 
 
 def _bound(route: Route, parts: Parts) -> RequestHandler:
+    contract = contract_of(route.handler)
+    unbounded = route.streams or contract.streams
+
+    async def arguments(call: Call) -> dict[str, Any]:
+        """Asks who may before it reads, but where the body names the team."""
+        await _resolve(route, call)
+        given: dict[str, Any] = {}
+        if not contract.raw:
+            query = body.query(call.request, contract.query)
+            if contract.query is not None:
+                given["query"] = query
+        if contract.body is not None:
+            given["body"] = await body.read(call.request, contract.body)
+        if isinstance(route.needs, OnTeam) and TEAM_PART not in call.request.match_info:
+            call.team = getattr(given.get("body"), TEAM_PART, "") or personal_team(call.who)
+            require_on_team(route.needs.permission, call.team)
+        return given
+
     async def handle(request: web.Request) -> web.StreamResponse:
-        async with asyncio.timeout(None if route.streams else parts.settings.request_s):
-            account = await _account(request, parts) if route.token else auth_pb2.Account()
-            return await route.handler(Call(request, parts, account))
+        limit_s = parts.settings.request_s
+        async with asyncio.timeout(limit_s):
+            visitor = (
+                NOBODY if route.needs is PUBLIC else await admit(parts.clients, shown(request), request.remote or "")
+            )
+            call = Call(request, parts, visitor)
+            given = await arguments(call)
+        async with asyncio.timeout(None if unbounded else limit_s):
+            return await _answer(route, call, await route.handler(call, **given))
 
     return handle
 
 
-async def _account(request: web.Request, parts: Parts) -> auth_pb2.Account:
-    """Whose token the request shows (RFC 6750, section 2.1).
+async def _resolve(route: Route, call: Call) -> None:
+    """Finds what the path names, and asks whether the sender may.
 
     Raises:
-        ShipoffError: UNAUTHENTICATED without one, TOKEN_INVALID with a wrong one.
+        ShipoffError: PROJECT_NOT_FOUND or TEAM_NOT_FOUND for those who may not even read it; PERMISSION_DENIED.
     """
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise UNAUTHENTICATED("an API token is needed", hint="send Authorization: Bearer shp_…")
-    return await admit(parts.clients, token.strip(), request.remote or "")
+    named = call.request.match_info
+    if any("\0" in part for part in named.values()):
+        raise NOT_FOUND("there is nothing at this address")
+    match route.needs:
+        case Permission() as permission:
+            wanted = projects_pb2.GetProjectRequest(project=named[PROJECT_PART])
+            call.found = await call.clients.projects.GetProject(wanted)
+            require(permission, of_project(call.found))
+        case OnTeam(permission) if TEAM_PART in named:
+            call.team = named[TEAM_PART]
+            require_on_team(permission, call.team)
+
+
+async def _answer(route: Route, call: Call, given: Any) -> web.StreamResponse:
+    if isinstance(given, web.StreamResponse):
+        return given
+    if isinstance(given, stream.Stream):
+        return await stream.send(call.request, given, call.headers)
+    if given is None:
+        return web.Response(status=route.status, headers=call.headers)
+    if route.secret:
+        call.headers["Cache-Control"] = "no-store"
+    return body.answer(given, route.status, call.headers)
 
 
 @web.middleware
 async def _frame(request: web.Request, handler: RequestHandler) -> web.StreamResponse:
-    shown = request.headers.get("X-Request-Id", "")
     forget()
-    request_id.set(shown if _REQUEST_ID.fullmatch(shown) else ids.new("req"))
+    said = request.headers.get("X-Request-Id", "")
+    request_id.set(said if _REQUEST_ID.fullmatch(said) else ids.new("req"))
     began, status = time.monotonic(), 499  # 499 in the log: the client went away
     try:
         response = await _answered(request, handler)

@@ -1,14 +1,16 @@
-"""Reads JSON bodies into models, and answers with JSON."""
+"""Reads JSON bodies and queries into models, and answers with JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import orjson
 from aiohttp import web
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from control.gateway.problems import InvalidFieldsError
+from control.gateway.models.base import Body, Query
+from control.gateway.problems import BODY_INVALID, REQUEST_INVALID, InvalidFieldsError
 from kernel.errors import define
 
 MEDIA_TYPE_UNSUPPORTED = define(
@@ -16,10 +18,11 @@ MEDIA_TYPE_UNSUPPORTED = define(
 )
 JSON_INVALID = define("JSON_INVALID", source="client", status=400, hint="the body must be one JSON object")
 
-Model = TypeVar("Model", bound=BaseModel)
+BodyModel = TypeVar("BodyModel", bound=Body)
+QueryModel = TypeVar("QueryModel", bound=Query)
 
 
-async def read(request: web.Request, model: type[Model]) -> Model:
+async def read(request: web.Request, model: type[BodyModel]) -> BodyModel:
     """The request's body as a model.
 
     Raises:
@@ -28,45 +31,54 @@ async def read(request: web.Request, model: type[Model]) -> Model:
     """
     if request.content_type != "application/json" or request.headers.get("Content-Encoding", "identity") != "identity":
         raise MEDIA_TYPE_UNSUPPORTED(f"cannot read a body of type {request.content_type[:80]!r}")
+    raw = await request.read()
     try:
-        value = orjson.loads(await request.read())
+        value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise JSON_INVALID(f"the body is not JSON: {error}") from error
+    if rb"\u0000" in raw and (faults := [_fault(at) for at in _nuls(value, "")]):
+        raise InvalidFieldsError(BODY_INVALID, faults)
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise InvalidFieldsError(error) from None
+        raise InvalidFieldsError.of(BODY_INVALID, error) from None
 
 
-def answer(value: Any, status: int = 200) -> web.Response:
+def query(request: web.Request, model: type[QueryModel] | None) -> QueryModel | None:
+    """The request's query as a model; None where none is taken.
+
+    Raises:
+        ShipoffError: REQUEST_INVALID with every fault at once: a name that is unknown or comes twice, a wrong value.
+    """
+    given = request.query
+    faults = [{"field": name[:100], "message": "comes more than once"} for name in given if len(given.getall(name)) > 1]
+    faults += [_fault(name[:100]) for name, value in given.items() if "\0" in name + value]
+    if faults:
+        raise InvalidFieldsError(REQUEST_INVALID, faults[:20])
+    try:
+        return (model or Query).model_validate(dict(given)) if given or model else None  # type: ignore[return-value]
+    except ValidationError as error:
+        raise InvalidFieldsError.of(REQUEST_INVALID, error) from None
+
+
+def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """A JSON answer."""
-    return web.Response(status=status, body=orjson.dumps(value) + b"\n", content_type="application/json")
+    return web.Response(
+        status=status, body=orjson.dumps(value) + b"\n", content_type="application/json", headers=headers
+    )
 
 
-class Lines:
-    """An answer of JSON lines (NDJSON), sent one by one as they come."""
-
-    def __init__(self, request: web.Request) -> None:
-        self._request = request
-        self._response = web.StreamResponse(
-            headers={"Content-Type": "application/x-ndjson", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        )
-
-    async def start(self) -> None:
-        """Sends the head."""
-        await self._response.prepare(self._request)
-
-    async def send(self, value: Any) -> None:
-        """Sends one line; waits while the client does not read."""
-        await self._response.write(orjson.dumps(value) + b"\n")
-
-    async def end(self) -> web.StreamResponse:
-        """Ends the answer."""
-        await self._response.write_eof()
-        return self._response
+def _fault(at: str) -> dict[str, str]:
+    return {"field": at, "message": "holds the character NUL, which no text has"}
 
 
-def private(response: web.Response) -> web.Response:
-    """An answer with secrets in it, which nobody on the way may keep."""
-    response.headers["Cache-Control"] = "no-store"
-    return response
+def _nuls(value: Any, at: str) -> Iterator[str]:
+    """Where NUL stands, which Postgres can't store."""
+    if isinstance(value, str) and "\0" in value:
+        yield at
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in pairs:
+        below = f"{at}.{key}" if at else f"{key}"
+        if isinstance(key, str) and "\0" in key:
+            yield below.replace("\0", "\\0")
+        yield from _nuls(inner, below)

@@ -1,16 +1,17 @@
-"""What a handler is given: the request, who sent it, and the gateway's parts."""
+"""What a handler is given: the request, who sent it, what its path names, and the gateway's parts."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from control.gateway.admission import Visitor
 from control.gateway.clients import Clients
 from control.gateway.git.door import GitDoor
 from control.gateway.live.view import LiveView
 from control.gateway.settings import GatewaySettings
+from kernel.authority import Principal
 from proto.auth.v1 import auth_pb2
 from proto.projects.v1 import projects_pb2
 
@@ -25,28 +26,41 @@ class Parts:
     git: GitDoor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """One request.
 
     Attributes:
         request: as aiohttp read it.
         parts: of the gateway.
-        account: whose token was shown; empty for a route that needs none.
+        visitor: who sent it; nobody on a public route.
+        found: the project that the path names, which the sender may at least read; empty on other routes.
+        team: the team that the path or the body names, else the sender's own; "" on routes that need none.
+        headers: to be added to the answer.
     """
 
     request: web.Request
     parts: Parts
-    account: auth_pb2.Account
+    visitor: Visitor
+    found: projects_pb2.Project = field(default_factory=projects_pb2.Project)
+    team: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
 
-    async def project(self) -> projects_pb2.Project:
-        """The project that the path names, by id or name.
+    @property
+    def who(self) -> Principal:
+        """Who sent it, as the matrix knows them."""
+        return self.visitor.who
 
-        Raises:
-            ShipoffError: PROJECT_NOT_FOUND, also when whoever asks may not see it.
-        """
-        wanted = projects_pb2.GetProjectRequest(project=self.request.match_info["project"])
-        return await self.parts.clients.projects.GetProject(wanted)
+    @property
+    def account(self) -> auth_pb2.Account:
+        """Who sent it, as auth knows them."""
+        return self.visitor.account
 
+    @property
+    def clients(self) -> Clients:
+        """The other services."""
+        return self.parts.clients
 
-Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+    def named(self, part: str) -> str:
+        """What stands in the path in place of `{part}`."""
+        return self.request.match_info[part]

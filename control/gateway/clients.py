@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Self
 
+from control.gateway.identity import as_platform
 from control.gateway.settings import GatewaySettings
 from kernel.authority import Border
 from kernel.errors import ShipoffError
@@ -26,14 +27,14 @@ PROBE = auth_pb2.AuthenticateRequest(credential="shp_")
 
 
 class Clients:
-    """One channel a service; they connect when first used."""
+    """One channel a service; they connect when first used. Calls are made for whoever identity.py says."""
 
     def __init__(self, settings: GatewaySettings) -> None:
         token = settings.service_token
-        auth = RpcClient(settings.auth_address, token, idempotent=REPEATABLE)
-        projects = RpcClient(settings.projects_address, token, idempotent=REPEATABLE)
-        orchestrator = RpcClient(settings.orchestrator_address, token)
-        logs = RpcClient(settings.logsink_address, token)
+        auth = RpcClient(settings.auth_address, token, idempotent=REPEATABLE, caller="")
+        projects = RpcClient(settings.projects_address, token, idempotent=REPEATABLE, caller="")
+        orchestrator = RpcClient(settings.orchestrator_address, token, caller="")
+        logs = RpcClient(settings.logsink_address, token, caller="")
         self._channels = [auth, projects, orchestrator, logs]
         self.auth = auth.stub(AuthStub)
         self.border = Border(partial(fetch_keys, self.auth))
@@ -46,9 +47,10 @@ class Clients:
     async def missing(self) -> str:
         """Which service that every request needs does not answer, or ""."""
         try:
-            await self._expect("TOKEN_INVALID", self.auth.Authenticate(PROBE, timeout=PROBE_S))
-            project = projects_pb2.GetProjectRequest()
-            await self._expect("PROJECT_NOT_FOUND", self.projects.GetProject(project, timeout=PROBE_S))
+            with as_platform():
+                await self._expect("TOKEN_INVALID", self.auth.Authenticate(PROBE, timeout=PROBE_S))
+                project = projects_pb2.GetProjectRequest()
+                await self._expect("PROJECT_NOT_FOUND", self.projects.GetProject(project, timeout=PROBE_S))
         except ShipoffError as error:
             return str(error)
         return ""

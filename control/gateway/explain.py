@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from control.gateway.reasons import reason
 
-Json = dict[str, Any]
+Json = Mapping[str, Any]
 
 
 def of_request(one: Json) -> list[str]:
     """What became of a request.
 
     Args:
-        one: as `present.requests` shows it.
+        one: as `models.requests` shows it.
     """
     took = one["queue_ms"] + one["connect_ms"] + one["first_byte_ms"] + one["body_ms"]
     said = [

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import orjson
 from aiohttp import web
 from pydantic import ValidationError
 
-from kernel.errors import INTERNAL, NOT_FOUND, ShipoffError, define
+from kernel.errors import INTERNAL, NOT_FOUND, ErrorKind, ShipoffError, define
 from kernel.telemetry import request_id
 
 log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ METHOD_NOT_ALLOWED = define(
 )
 BODY_TOO_LARGE = define("BODY_TOO_LARGE", source="client", status=413, hint="send less in one request")
 BODY_INVALID = define("BODY_INVALID", source="client", status=422, hint="correct the fields named in errors")
-REQUEST_INVALID = define("REQUEST_INVALID", source="client", status=400)
+REQUEST_INVALID = define("REQUEST_INVALID", source="client", status=400, hint="see the reference at /docs")
 REQUEST_TIMEOUT = define("REQUEST_TIMEOUT", source="platform", status=504, retryable=True, hint="try again in a moment")
 
 JSON: Final = "application/problem+json"
@@ -27,21 +27,23 @@ TYPE: Final = "urn:shipoff:error:"  # https://www.rfc-editor.org/rfc/rfc9457#sec
 
 
 class InvalidFieldsError(ShipoffError):
-    """A body with several things wrong, each named.
+    """A body or a query with several things wrong, each named.
 
-    Attributes:
+    Args:
+        kind: what they make of the request.
         errors: `{"field": "env.PORT", "message": "…"}`, all of them at once.
     """
 
-    def __init__(self, error: ValidationError) -> None:
-        self.errors = [
-            {"field": ".".join(str(part) for part in item["loc"]), "message": item["msg"]} for item in error.errors()
-        ]
-        named = "; ".join(f"{item['field'] or 'body'}: {item['message']}" for item in self.errors[:5])
-        kind = BODY_INVALID(named)
-        super().__init__(
-            kind.code, kind.detail, source=kind.source, retryable=False, status=kind.status, hint=kind.hint
-        )
+    def __init__(self, kind: ErrorKind, errors: list[dict[str, str]]) -> None:
+        self.errors = errors
+        named = "; ".join(f"{item['field'] or 'body'}: {item['message']}" for item in errors[:5])
+        super().__init__(kind.code, named, source=kind.source, retryable=False, status=kind.status, hint=kind.hint)
+
+    @classmethod
+    def of(cls, kind: ErrorKind, error: ValidationError) -> Self:
+        """What pydantic found."""
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        return cls(kind, [{"field": ".".join(map(str, item["loc"]))[:300], "message": item["msg"]} for item in found])
 
 
 def translate(error: Exception) -> ShipoffError:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Final
 
-from aiohttp import web
-
-from control.gateway.call import Call, Handler
+from control.gateway.handler import Handler
+from control.gateway.needs import ACCOUNT, PUBLIC, Needs, OnTeam
 from control.gateway.views import (
     account,
     deployments,
     env,
     explain,
+    git,
     instances,
     logs,
     pages,
@@ -24,6 +24,7 @@ from control.gateway.views import (
     rules,
     shell,
 )
+from kernel.authority import Permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,57 +33,55 @@ class Route:
 
     Attributes:
         method: GET also answers HEAD.
-        path: aiohttp's pattern.
-        handler: what answers.
-        token: whether an API token must be shown as a bearer; git checks its own.
-        streams: whether the answer may take as long as it likes.
+        path: aiohttp's pattern. `{project}` and `{team}` are found by the frame.
+        handler: what answers; its annotations say what it takes and gives (handler.py).
+        needs: a permission on the path's project, `OnTeam` for one on a team, ACCOUNT, or PUBLIC.
+        status: of a success.
+        secret: whether the answer holds secrets, which nobody on the way may keep.
+        streams: whether a handler that makes its answer itself may take as long as it likes.
     """
 
     method: str
     path: str
     handler: Handler
-    token: bool = True
+    _: KW_ONLY
+    needs: Needs
+    status: int = 200
+    secret: bool = False
     streams: bool = False
 
 
-async def _advertise(call: Call) -> web.StreamResponse:
-    return await call.parts.git.advertise(call.request)
-
-
-async def _exchange(call: Call) -> web.StreamResponse:
-    return await call.parts.git.exchange(call.request)
-
-
+_P = Permission
 PROJECT: Final = "/v1/projects/{project}"
 ROUTES: Final = (
-    Route("GET", "/", pages.landing, token=False),
-    Route("GET", "/v1/me", account.show),
-    Route("POST", "/v1/projects", projects.create),
-    Route("GET", "/v1/projects", projects.index),
-    Route("GET", PROJECT, projects.show),
-    Route("DELETE", PROJECT, projects.delete),
-    Route("GET", PROJECT + "/previews", previews.index),
-    Route("DELETE", PROJECT + "/previews/{name:.+}", previews.delete),
-    Route("GET", PROJECT + "/env", env.show),
-    Route("PUT", PROJECT + "/env", env.change),
-    Route("GET", PROJECT + "/rules", rules.show),
-    Route("PUT", PROJECT + "/rules", rules.change),
-    Route("GET", PROJECT + "/deployments", deployments.index),
-    Route("POST", PROJECT + "/deployments", deployments.create),
-    Route("GET", PROJECT + "/deployments/{id}", deployments.show),
-    Route("POST", PROJECT + "/deployments/{id}/cancel", deployments.cancel),
-    Route("POST", PROJECT + "/deployments/{id}/canary", deployments.steer),
-    Route("GET", PROJECT + "/deployments/{id}/events", deployments.events, streams=True),
-    Route("GET", PROJECT + "/releases", releases.index),
-    Route("GET", PROJECT + "/instances", instances.index),
-    Route("GET", PROJECT + "/processes", processes.index),
-    Route("POST", PROJECT + "/scale", processes.scale),
-    Route("POST", PROJECT + "/restart", processes.restart),
-    Route("GET", PROJECT + "/crons", processes.crons),
-    Route("GET", PROJECT + "/exec", shell.run, streams=True),
-    Route("GET", PROJECT + "/logs", logs.show, streams=True),
-    Route("GET", PROJECT + "/requests", requests.index),
-    Route("GET", PROJECT + "/explain", explain.show),
-    Route("GET", "/git/{project}/info/refs", _advertise, token=False, streams=True),
-    Route("POST", "/git/{project}/{service:git-(?:upload|receive)-pack}", _exchange, token=False, streams=True),
+    Route("GET", "/", pages.landing, needs=PUBLIC),
+    Route("GET", "/v1/me", account.show, needs=ACCOUNT),
+    Route("POST", "/v1/projects", projects.create, needs=OnTeam(_P.PROJECT_CREATE), status=201),
+    Route("GET", "/v1/projects", projects.index, needs=ACCOUNT),
+    Route("GET", PROJECT, projects.show, needs=_P.PROJECT_READ),
+    Route("DELETE", PROJECT, projects.delete, needs=_P.PROJECT_DELETE, status=204),
+    Route("GET", PROJECT + "/previews", previews.index, needs=_P.DEPLOYMENT_READ),
+    Route("DELETE", PROJECT + "/previews/{name:.+}", previews.delete, needs=_P.DEPLOYMENT_DELETE, status=204),
+    Route("GET", PROJECT + "/env", env.show, needs=_P.ENV_READ, secret=True),
+    Route("PUT", PROJECT + "/env", env.change, needs=_P.ENV_UPDATE, secret=True),
+    Route("GET", PROJECT + "/rules", rules.show, needs=_P.PROJECT_READ, secret=True),
+    Route("PUT", PROJECT + "/rules", rules.change, needs=_P.PROJECT_UPDATE, secret=True),
+    Route("GET", PROJECT + "/deployments", deployments.index, needs=_P.DEPLOYMENT_READ),
+    Route("POST", PROJECT + "/deployments", deployments.create, needs=_P.DEPLOYMENT_CREATE, status=201),
+    Route("GET", PROJECT + "/deployments/{id}", deployments.show, needs=_P.DEPLOYMENT_READ),
+    Route("POST", PROJECT + "/deployments/{id}/cancel", deployments.cancel, needs=_P.DEPLOYMENT_UPDATE, status=202),
+    Route("POST", PROJECT + "/deployments/{id}/canary", deployments.steer, needs=_P.DEPLOYMENT_UPDATE),
+    Route("GET", PROJECT + "/deployments/{id}/events", deployments.events, needs=_P.DEPLOYMENT_READ),
+    Route("GET", PROJECT + "/releases", releases.index, needs=_P.DEPLOYMENT_READ),
+    Route("GET", PROJECT + "/instances", instances.index, needs=_P.DEPLOYMENT_READ),
+    Route("GET", PROJECT + "/processes", processes.index, needs=_P.DEPLOYMENT_READ),
+    Route("POST", PROJECT + "/scale", processes.scale, needs=_P.DEPLOYMENT_UPDATE),
+    Route("POST", PROJECT + "/restart", processes.restart, needs=_P.DEPLOYMENT_UPDATE, status=202),
+    Route("GET", PROJECT + "/crons", processes.crons, needs=_P.DEPLOYMENT_READ),
+    Route("GET", PROJECT + "/exec", shell.run, needs=_P.DEPLOYMENT_UPDATE, streams=True),
+    Route("GET", PROJECT + "/logs", logs.show, needs=_P.LOGS_READ),
+    Route("GET", PROJECT + "/requests", requests.index, needs=_P.LOGS_READ),
+    Route("GET", PROJECT + "/explain", explain.show, needs=_P.LOGS_READ),
+    Route("GET", "/git/{project}/info/refs", git.advertise, needs=PUBLIC, streams=True),
+    Route("POST", "/git/{project}/{service:git-(?:upload|receive)-pack}", git.exchange, needs=PUBLIC, streams=True),
 )

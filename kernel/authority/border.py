@@ -13,6 +13,8 @@ from kernel.errors import ShipoffError, define
 PERMISSION_DENIED = define(
     "PERMISSION_DENIED", source="client", status=403, hint="ask an owner or admin of the team for a greater role"
 )
+# Of auth, and of the gateway, which knows from a passport that somebody is no member.
+TEAM_NOT_FOUND = define("TEAM_NOT_FOUND", source="client", status=404, hint="see your teams: shipoff teams list")
 PLATFORM: Final = "platform:"
 REFETCH_S: Final = 5.0  # unknown key ids make it ask auth this often at most
 

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from control.auth.audit.search import AUDIT_QUERY_INVALID, PAGE, Query, search
-from control.auth.teams.rules import TEAM_NOT_FOUND
-from kernel.authority import Permission, Resource, require
+from kernel.authority import TEAM_NOT_FOUND, Permission, Resource, require
 from kernel.database import Database
 from kernel.database.pool import Row
 from proto.auth.v1 import audit_pb2 as pb

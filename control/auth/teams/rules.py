@@ -7,7 +7,6 @@ from typing import Final
 
 from kernel.errors import define
 
-TEAM_NOT_FOUND = define("TEAM_NOT_FOUND", source="client", status=404, hint="see your teams: shipoff teams list")
 TEAM_NAME_INVALID = define(
     "TEAM_NAME_INVALID", source="client", status=422, hint="use 1 to 80 printable characters, no space first or last"
 )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from control.gateway.admission import admit as authenticate
 from control.gateway.clients import Clients
-from kernel.authority import Kind, Permission, Principal, Resource, become, current, platform, require
+from control.gateway.identity import become_platform
+from kernel.authority import Kind, Permission, Principal, Resource, current, require
 from kernel.errors import UNAUTHENTICATED, define
 from proto.projects.v1 import projects_pb2
 
@@ -33,15 +34,26 @@ class Grant:
     Attributes:
         project: the only one.
         who: asks.
+        credential: that they have shown.
     """
 
     project: projects_pb2.Project
     who: Principal
+    credential: str = field(default="", repr=False)
 
     @property
     def trusted(self) -> bool:
         """Whether this is the platform itself."""
         return self.who.kind is Kind.PLATFORM
+
+
+async def renew(clients: Clients, grant: Grant) -> None:
+    """Calls the other services for whoever pushed, from here on: a pack may take longer than a passport lasts.
+
+    Raises:
+        ShipoffError: TOKEN_INVALID when the token was revoked meanwhile.
+    """
+    await authenticate(clients, grant.credential, grant.who.address)
 
 
 async def admit(
@@ -66,13 +78,13 @@ async def admit(
             raise UNAUTHENTICATED("the service token is not valid")
         if service == "git-receive-pack":
             raise GIT_READ_ONLY("the platform's own token fetches and never pushes")
-        become(platform("git"))
+        become_platform()
     else:
         await authenticate(clients, password, address)
     found = await clients.projects.GetProject(projects_pb2.GetProjectRequest(project=project))
     needed = Permission.DEPLOYMENT_CREATE if service == "git-receive-pack" else Permission.PROJECT_READ
     require(needed, Resource(found.team_id, found.id))
-    return Grant(found, current())
+    return Grant(found, current(), password)
 
 
 def _credentials(authorization: str) -> tuple[str, str]:

@@ -23,10 +23,11 @@ import orjson
 
 from control.gateway.clients import Clients
 from control.gateway.git import story
-from control.gateway.git.access import Grant
+from control.gateway.git.access import Grant, renew
 from control.gateway.git.command import Git
 from control.gateway.git.config import DEPLOY, DEPLOYMENTS, UPLOADS
 from control.gateway.git.narrate import Narrator
+from control.gateway.identity import as_platform
 from control.gateway.live.watch import Step
 from kernel import ids
 from kernel.deployments import State
@@ -112,6 +113,7 @@ class Deployer:
         """A branch that goes takes its preview with it; git removes the ref."""
         wanted = projects_pb2.DeletePreviewRequest(project_id=push.grant.project.id, environment=environment)
         try:
+            await renew(self._clients, push.grant)
             await self._clients.projects.DeletePreview(wanted)
             await speaker.say(f"{environment} is taken down")
         except ShipoffError as error:
@@ -126,8 +128,10 @@ class Deployer:
             return "the production branch cannot be deleted"
         try:
             async with asyncio.timeout(self._wait_s):
+                await renew(self._clients, push.grant)
                 deployment = await self._request(push, command, target)
-                step = await self._narrator.narrate(push.grant.project, deployment, speaker.say)
+                with as_platform():  # a build may take longer than a passport lasts
+                    step = await self._narrator.narrate(push.grant.project, deployment, speaker.say)
                 return await self._conclude(push, command, deployment, step)
         except TimeoutError:
             for line in story.out_of_time(push.grant.project.name, self._wait_s):

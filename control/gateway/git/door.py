@@ -18,6 +18,7 @@ from control.gateway.git.config import DEPLOYMENTS
 from control.gateway.git.deploy import Push
 from control.gateway.git.pushes import Pushes
 from control.gateway.git.repos import Repos
+from control.gateway.identity import as_platform
 from control.gateway.settings import GatewaySettings
 from kernel.errors import ShipoffError, define
 from proto.projects.v1 import projects_pb2
@@ -110,7 +111,8 @@ class GitDoor:
             return
         try:
             wanted = projects_pb2.GetDeploymentRequest(deployment_id=project.live_deployment_id)
-            live = await self._clients.projects.GetDeployment(wanted)
+            with as_platform():
+                live = await self._clients.projects.GetDeployment(wanted)
             if not live.ref.startswith(f"{DEPLOYMENTS}/"):
                 return
             repository, branch = self._repos.path(project.id), f"refs/heads/{project.production_branch}"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from aiohttp import web
-
-from control.gateway import body, present
 from control.gateway.call import Call
+from control.gateway.models import account as models
 
 
-async def show(call: Call) -> web.Response:
-    """GET /v1/me."""
-    return body.answer(present.account(call.account))
+async def show(call: Call) -> models.AccountShape:
+    """GET /v1/me: who the token that is shown belongs to."""
+    return models.account(call.account)

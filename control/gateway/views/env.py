@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from aiohttp import web
-
-from control.gateway import body, present
 from control.gateway.call import Call
-from control.gateway.models import ChangeEnv
+from control.gateway.models import env as models
 from proto.projects.v1 import projects_pb2
 
 
-async def show(call: Call) -> web.Response:
-    """GET /v1/projects/{project}/env."""
-    project = await call.project()
-    found = await call.parts.clients.projects.ListEnv(projects_pb2.ListEnvRequest(project_id=project.id))
-    return body.private(body.answer(present.env(found)))
+async def show(call: Call) -> models.EnvShape:
+    """GET /v1/projects/{project}/env: the project's variables."""
+    found = await call.clients.projects.ListEnv(projects_pb2.ListEnvRequest(project_id=call.found.id))
+    return models.env(found)
 
 
-async def change(call: Call) -> web.Response:
-    """PUT /v1/projects/{project}/env: what is live gets it at once, unless `deploy` is false; nothing is built.
+async def change(call: Call, body: models.ChangeEnv) -> models.EnvShape:
+    """PUT /v1/projects/{project}/env: changes variables.
 
-    With `scope` the variables that are set are given to builds or to what runs only.
+    What is live gets them at once, unless `deploy` is false; nothing is built. With `scope` the variables that are set
+    are given to builds or to what runs only.
     """
-    project = await call.project()
-    wanted = await body.read(call.request, ChangeEnv)
     request = projects_pb2.SetEnvRequest(
-        project_id=project.id,
-        set=wanted.set,
-        unset=wanted.unset,
-        deploy=wanted.deploy,
-        actor_id=call.account.id,
-        scope=wanted.scope,
+        project_id=call.found.id,
+        set=body.set,
+        unset=body.unset,
+        deploy=body.deploy,
+        actor_id=call.who.actor_id,
+        scope=body.scope,
     )
-    return body.private(body.answer(present.env(await call.parts.clients.projects.SetEnv(request))))
+    return models.env(await call.clients.projects.SetEnv(request))

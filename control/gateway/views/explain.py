@@ -7,10 +7,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import orjson
-from aiohttp import web
 
-from control.gateway import body, explain, present
+from control.gateway import explain
 from control.gateway.call import Call
+from control.gateway.models import explain as models
+from control.gateway.models.requests import requests
 from control.gateway.problems import REQUEST_INVALID
 from kernel.errors import define
 from proto.logsink.v1 import logsink_pb2
@@ -27,24 +28,24 @@ PAGES: Final = 16  # of the log, newest first, each some 30 MB of requests
 WEEK_US: Final = 7 * 86_400 * 1_000_000
 
 
-async def show(call: Call) -> web.Response:
-    """GET /v1/projects/{project}/explain?request=ID | ?url=URL: facts, and `said`, which tells them."""
-    project = await call.project()
-    wanted, url = call.request.query.get("request", ""), call.request.query.get("url", "")
-    if bool(wanted) == bool(url):
+async def show(call: Call, query: models.ExplainQuery) -> models.RequestExplained | models.AddressExplained:
+    """GET /v1/projects/{project}/explain: why a request was answered so, or what an address would be answered with.
+
+    Facts, and `said`, which tells them.
+    """
+    if bool(query.request) == bool(query.url):
         raise REQUEST_INVALID("name either request or url")
-    found = await (_request(call, project.id, wanted) if wanted else _address(call, project.id, url))
-    return body.answer(found)
+    return await (_request(call, query.request) if query.request else _address(call, query.url))
 
 
-async def _request(call: Call, project_id: str, wanted: str) -> dict[str, Any]:
+async def _request(call: Call, wanted: str) -> models.RequestExplained:
     asked = logsink_pb2.ListRequestsRequest(
-        project_id=project_id, id=wanted, limit=1, since_us=time.time_ns() // 1000 - WEEK_US
+        project_id=call.found.id, id=wanted, limit=1, since_us=time.time_ns() // 1000 - WEEK_US
     )
     for _ in range(PAGES):
-        found = await call.parts.clients.logs.ListRequests(asked)
+        found = await call.clients.logs.ListRequests(asked)
         if found.requests.at_us:
-            one = present.requests(found.requests)[0]
+            one = requests(found.requests)[0]
             return {"request": one, "said": explain.of_request(one)}
         if not found.next_until_us:
             break
@@ -52,21 +53,26 @@ async def _request(call: Call, project_id: str, wanted: str) -> dict[str, Any]:
     raise REQUEST_UNKNOWN(f"no request {wanted[:80]!r} is in the log")
 
 
-async def _address(call: Call, project_id: str, url: str) -> dict[str, Any]:
-    parts = urlsplit(url if "//" in url else f"//{url}")
+async def _address(call: Call, url: str) -> models.AddressExplained:
+    try:
+        parts = urlsplit(url if "//" in url else f"//{url}")
+    except ValueError as error:  # brackets that hold no IPv6 address
+        raise REQUEST_INVALID(f"url is none: {error}") from error
     if not parts.netloc or "@" in parts.netloc:
         raise REQUEST_INVALID("url is an address such as https://www.example.org/path")
     asked = explain_pb2.ExplainAddressRequest(
-        project_id=project_id, host=parts.netloc, path=parts.path or "/", scheme=parts.scheme
+        project_id=call.found.id, host=parts.netloc, path=parts.path or "/", scheme=parts.scheme
     )
-    found = await call.parts.clients.explain.ExplainAddress(asked)
+    found = await call.clients.explain.ExplainAddress(asked)
     route = orjson.loads(found.route) if found.route else None
-    releases = [
+    releases: list[models.ServingShape] = [
         {"id": one.id, "share": one.share, "state": one.state, "instances": list(one.instances)}
         for one in found.releases
     ]
     since = max([route["version"] if route else 0, *(one.version for one in found.releases)])
-    routers = [{"id": one.id, "version": one.version, "current": one.version >= since} for one in found.routers]
+    routers: list[models.RouterShape] = [
+        {"id": one.id, "version": one.version, "current": one.version >= since} for one in found.routers
+    ]
     router = _seen(orjson.loads(found.lookup)) if found.lookup else None
     return {
         "route": route,
@@ -77,7 +83,7 @@ async def _address(call: Call, project_id: str, url: str) -> dict[str, Any]:
     }
 
 
-def _seen(lookup: dict[str, Any]) -> dict[str, Any]:
+def _seen(lookup: dict[str, Any]) -> models.SightShape:
     """What a router told, without the addresses inside the platform."""
     releases = lookup.get("releases") or []
     return {

@@ -1,52 +1,32 @@
-"""A project's log lines, as JSON lines."""
+"""A project's log lines, one by one."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import AsyncGenerator
 
-from aiohttp import web
-
-from control.gateway import body, present
 from control.gateway.call import Call
-from control.gateway.problems import REQUEST_INVALID
-from control.gateway.views.deployments import number
-from kernel.errors import ShipoffError
+from control.gateway.models import logs as models
+from control.gateway.stream import Stream
 from proto.logsink.v1 import logsink_pb2
 
-SOURCES: Final = ("", "build", "run")
-TAIL: Final = 200
-TAIL_MAX: Final = 10_000
-OFFSET_MAX: Final = 2**63 - 1
 
+async def show(call: Call, query: models.LogQuery) -> Stream[models.LineShape]:
+    """GET /v1/projects/{project}/logs: log lines of builds and of what runs, oldest first.
 
-async def show(call: Call) -> web.StreamResponse:
-    """GET /v1/projects/{project}/logs?follow=1&tail=&source=&deployment=&after=: oldest first.
-
-    With `after` (an offset from an earlier line) the read goes on behind it, else it begins with the last `tail` lines.
-    A failure in the middle becomes a last line `{"error": {"code", "detail"}}`.
+    With `after` the read goes on behind a line, else it begins with the last `tail` lines. With `follow` it goes on as
+    lines come. A failure in the middle becomes a last line `{"error": {"code", "detail", "hint"}}`.
     """
-    project = await call.project()
-    wanted = _request(call.request, project.id)
-    lines = body.Lines(call.request)
-    await lines.start()
-    try:
-        async for line in call.parts.clients.logs.Read(wanted):
-            await lines.send(present.line(line))
-    except ShipoffError as error:
-        await lines.send({"error": {"code": error.code, "detail": error.detail}})
-    return await lines.end()
-
-
-def _request(request: web.Request, project_id: str) -> logsink_pb2.ReadRequest:
-    source = request.query.get("source", "")
-    if source not in SOURCES:
-        raise REQUEST_INVALID("source is build, run, or absent for both")
-    after = number(request, "after", 1, OFFSET_MAX) if "after" in request.query else 0
-    return logsink_pb2.ReadRequest(
-        project_id=project_id,
-        deployment_id=request.query.get("deployment", ""),
-        source=source,
-        follow=request.query.get("follow", "") in ("1", "true"),
-        tail=0 if after else number(request, "tail", TAIL, TAIL_MAX),
-        after_offset=after,
+    wanted = logsink_pb2.ReadRequest(
+        project_id=call.found.id,
+        deployment_id=query.deployment,
+        source=query.source,
+        follow=query.follow,
+        tail=0 if query.after else query.tail,
+        after_offset=query.after or 0,
     )
+    return Stream(_lines(call, wanted))
+
+
+async def _lines(call: Call, wanted: logsink_pb2.ReadRequest) -> AsyncGenerator[models.LineShape, None]:
+    async for line in call.clients.logs.Read(wanted):
+        yield models.line(line)

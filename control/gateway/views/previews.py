@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from aiohttp import web
-
-from control.gateway import body, present
 from control.gateway.call import Call
+from control.gateway.models import previews as models
 from proto.projects.v1 import projects_pb2
 
 
-async def index(call: Call) -> web.Response:
-    """GET /v1/projects/{project}/previews."""
-    project = await call.project()
-    found = await call.parts.clients.projects.ListPreviews(projects_pb2.ListPreviewsRequest(project_id=project.id))
-    return body.answer({"previews": [present.preview(one) for one in found.previews]})
+async def index(call: Call) -> models.PreviewList:
+    """GET /v1/projects/{project}/previews: its preview environments."""
+    found = await call.clients.projects.ListPreviews(projects_pb2.ListPreviewsRequest(project_id=call.found.id))
+    return {"previews": [models.preview(one) for one in found.previews]}
 
 
-async def delete(call: Call) -> web.Response:
-    """DELETE /v1/projects/{project}/previews/{name}: what it runs and serves goes."""
-    project = await call.project()
-    environment = f"preview/{call.request.match_info['name']}"
-    request = projects_pb2.DeletePreviewRequest(project_id=project.id, environment=environment)
-    await call.parts.clients.projects.DeletePreview(request)
-    return web.Response(status=204)
+async def delete(call: Call) -> None:
+    """DELETE /v1/projects/{project}/previews/{name}: what a preview runs and serves goes; `name` is its branch."""
+    environment = f"preview/{call.named('name')}"
+    request = projects_pb2.DeletePreviewRequest(project_id=call.found.id, environment=environment)
+    await call.clients.projects.DeletePreview(request)

@@ -2,61 +2,47 @@
 
 from __future__ import annotations
 
-from aiohttp import web
-
-from control.gateway import body, present
 from control.gateway.call import Call
-from control.gateway.models import Restart, Scale
+from control.gateway.models import crons as cron_models
+from control.gateway.models import processes as models
 from proto.orchestrator.v1 import running_pb2
 
 
-async def index(call: Call) -> web.Response:
-    """GET /v1/projects/{project}/processes?environment=production."""
-    project = await call.project()
-    request = running_pb2.ListProcessesRequest(project_id=project.id, environment=_environment(call))
-    found = await call.parts.clients.running.ListProcesses(request)
+async def index(call: Call, query: models.EnvironmentQuery) -> models.ProcessList:
+    """GET /v1/projects/{project}/processes: what an environment runs."""
+    request = running_pb2.ListProcessesRequest(project_id=call.found.id, environment=query.environment)
+    found = await call.clients.running.ListProcesses(request)
     names = {process.name for process in found.processes}
-    return body.answer(
-        {
-            "processes": [present.process(one, found.instances) for one in found.processes],
-            "others": [present.running(one) for one in found.instances if one.process not in names],
-        }
-    )
+    return {
+        "processes": [models.process(one, found.instances) for one in found.processes],
+        "others": [models.running(one) for one in found.instances if one.process not in names],
+    }
 
 
-async def scale(call: Call) -> web.Response:
+async def scale(call: Call, body: models.Scale) -> models.ProcessShape:
     """POST /v1/projects/{project}/scale: answers with the process as it is to be."""
-    project = await call.project()
-    wanted = await body.read(call.request, Scale)
-    least, most = wanted.bounds
+    least, most = body.bounds
     request = running_pb2.ScaleRequest(
-        project_id=project.id,
-        environment=wanted.environment,
-        process=wanted.process,
+        project_id=call.found.id,
+        environment=body.environment,
+        process=body.process,
         least=least,
         most=most,
-        auto=wanted.auto,
-        account_id=call.account.id,
+        auto=body.auto,
+        account_id=call.who.actor_id,
     )
-    return body.answer(present.process((await call.parts.clients.running.Scale(request)).process, ()))
+    return models.process((await call.clients.running.Scale(request)).process, ())
 
 
-async def restart(call: Call) -> web.Response:
-    """POST /v1/projects/{project}/restart: says how many instances will be replaced."""
-    project = await call.project()
-    wanted = await body.read(call.request, Restart)
+async def restart(call: Call, body: models.Restart) -> models.RestartedShape:
+    """POST /v1/projects/{project}/restart: replaces every instance, one after the other."""
     request = running_pb2.RestartRequest(
-        project_id=project.id, environment=wanted.environment, account_id=call.account.id
+        project_id=call.found.id, environment=body.environment, account_id=call.who.actor_id
     )
-    return body.answer({"instances": (await call.parts.clients.running.Restart(request)).instances}, 202)
+    return {"instances": (await call.clients.running.Restart(request)).instances}
 
 
-async def crons(call: Call) -> web.Response:
-    """GET /v1/projects/{project}/crons?environment=production."""
-    project = await call.project()
-    request = running_pb2.ListCronsRequest(project_id=project.id, environment=_environment(call))
-    return body.answer(present.crons(await call.parts.clients.running.ListCrons(request)))
-
-
-def _environment(call: Call) -> str:
-    return call.request.query.get("environment", "production")
+async def crons(call: Call, query: models.EnvironmentQuery) -> cron_models.CronList:
+    """GET /v1/projects/{project}/crons: the cron jobs of what is live, and what ran of late."""
+    request = running_pb2.ListCronsRequest(project_id=call.found.id, environment=query.environment)
+    return cron_models.crons(await call.clients.running.ListCrons(request))

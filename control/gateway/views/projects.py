@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-from aiohttp import web
-
-from control.gateway import body, present
 from control.gateway.call import Call
-from control.gateway.models import CreateProject
+from control.gateway.models import projects as models
 from proto.projects.v1 import projects_pb2
 
 
-async def create(call: Call) -> web.Response:
-    """POST /v1/projects."""
-    wanted = await body.read(call.request, CreateProject)
+async def create(call: Call, body: models.CreateProject) -> models.ProjectShape:
+    """POST /v1/projects: makes a project; nothing runs before the first deployment."""
     request = projects_pb2.CreateProjectRequest(
-        name=wanted.name,
-        build=projects_pb2.BuildSettings(**{field: getattr(wanted, field) for field in present.BUILD}),
-        production_branch=wanted.production_branch,
-        env=wanted.env,
+        name=body.name,
+        team_id=call.team,
+        build=body.build(),
+        production_branch=body.production_branch,
+        env=body.env,
     )
-    made = await call.parts.clients.projects.CreateProject(request)
-    return body.answer(present.project(made, call.parts.settings), status=201)
+    return models.project(await call.clients.projects.CreateProject(request), call.parts.settings)
 
 
-async def index(call: Call) -> web.Response:
-    """GET /v1/projects."""
+async def index(call: Call) -> models.ProjectList:
+    """GET /v1/projects: all that you may see."""
     request = projects_pb2.ListProjectsRequest()
-    found = await call.parts.clients.projects.ListProjects(request)
-    return body.answer({"projects": [present.project(one, call.parts.settings) for one in found.projects]})
+    found = await call.clients.projects.ListProjects(request)
+    return {"projects": [models.project(one, call.parts.settings) for one in found.projects]}
 
 
-async def show(call: Call) -> web.Response:
-    """GET /v1/projects/{project}."""
-    return body.answer(present.project(await call.project(), call.parts.settings))
+async def show(call: Call) -> models.ProjectShape:
+    """GET /v1/projects/{project}: a project, by id or name."""
+    return models.project(call.found, call.parts.settings)
 
 
-async def delete(call: Call) -> web.Response:
-    """DELETE /v1/projects/{project}: all that it runs, serves and keeps, its repository included."""
-    project = await call.project()
-    await call.parts.clients.projects.DeleteProject(projects_pb2.DeleteProjectRequest(project_id=project.id))
-    await call.parts.git.forget(project.id)
-    return web.Response(status=204)
+async def delete(call: Call) -> None:
+    """DELETE /v1/projects/{project}: all that it runs, serves and keeps goes, its repository included."""
+    await call.clients.projects.DeleteProject(projects_pb2.DeleteProjectRequest(project_id=call.found.id))
+    await call.parts.git.forget(call.found.id)

@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import json
 
-from aiohttp import web
-
-from control.gateway import body, present
 from control.gateway.call import Call
-from control.gateway.models import SetRules
+from control.gateway.models import rules as models
 from proto.projects.v1 import projects_pb2
 
 
-async def show(call: Call) -> web.Response:
-    """GET /v1/projects/{project}/rules."""
-    project = await call.project()
-    found = await call.parts.clients.projects.GetRules(projects_pb2.GetRulesRequest(project_id=project.id))
-    return body.private(body.answer(present.rules(found)))
+async def show(call: Call) -> models.RulesShape:
+    """GET /v1/projects/{project}/rules: the rules of its routes."""
+    found = await call.clients.projects.GetRules(projects_pb2.GetRulesRequest(project_id=call.found.id))
+    return models.rules(found)
 
 
-async def change(call: Call) -> web.Response:
-    """PUT /v1/projects/{project}/rules: replaces all; what is live gets them at once, unless `deploy` is false.
+async def change(call: Call, body: models.SetRules) -> models.RulesShape:
+    """PUT /v1/projects/{project}/rules: replaces all rules.
 
-    Nothing is built. Passwords may be sent in clear; they are stored and shown as hashes.
+    What is live gets them at once, unless `deploy` is false; nothing is built. Passwords may be sent in clear; they are
+    stored and shown as hashes.
     """
-    project = await call.project()
-    wanted = await body.read(call.request, SetRules)
     request = projects_pb2.SetRulesRequest(
-        project_id=project.id, rules=json.dumps(wanted.rules), deploy=wanted.deploy, actor_id=call.account.id
+        project_id=call.found.id, rules=json.dumps(body.rules), deploy=body.deploy, actor_id=call.who.actor_id
     )
-    return body.private(body.answer(present.rules(await call.parts.clients.projects.SetRules(request))))
+    return models.rules(await call.clients.projects.SetRules(request))

@@ -1,7 +1,7 @@
 """`shipoff exec`: a WebSocket carries a command's input, output and end between a terminal and the orchestrator.
 
-The client's first message is a JSON text (`models.Shell`). Then binary messages are bytes, in one direction stdin, in
-the other a channel (1 stdout, 2 stderr) and its bytes; text messages are JSON: `{"resize": [rows, cols]}` and
+The client's first message is a JSON text (`models.shell.Shell`). Then binary messages are bytes, in one direction
+stdin, in the other a channel (1 stdout, 2 stderr) and its bytes; text messages are JSON: `{"resize": [rows, cols]}` and
 `{"end": true}` from the client, `{"begun": "ins_…"}`, and at last `{"exit": status}` or `{"error": {code, detail,
 hint}}` from us.
 
@@ -19,8 +19,8 @@ from aiohttp import WSMessage, WSMsgType, web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from control.gateway.call import Call
-from control.gateway.models import Shell
-from control.gateway.problems import REQUEST_INVALID, InvalidFieldsError
+from control.gateway.models.shell import Shell
+from control.gateway.problems import BODY_INVALID, REQUEST_INVALID, InvalidFieldsError
 from kernel.errors import ShipoffError
 from proto.orchestrator.v1.running_pb2 import ExecInput, ExecOutput, ExecSize, ExecStart
 
@@ -41,16 +41,15 @@ class Order(BaseModel):
 
 
 async def run(call: Call) -> web.StreamResponse:
-    """GET /v1/projects/{project}/exec: answers 101, or a problem when the project is not there."""
-    project = await call.project()
+    """GET /v1/projects/{project}/exec: a command in a running instance, over a WebSocket."""
     if call.request.headers.get("Upgrade", "").lower() != "websocket":
         raise REQUEST_INVALID("a command needs a WebSocket")
     socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=MESSAGE_BYTES)
     await socket.prepare(call.request)
     try:
-        start = await _first(socket, project.id, call.account.id)
+        start = await _first(socket, call.found.id, call.who.actor_id)
         # what kernel/rpc makes of the call
-        outputs = cast("AsyncGenerator[ExecOutput, None]", call.parts.clients.running.Exec(_inputs(socket, start)))
+        outputs = cast("AsyncGenerator[ExecOutput, None]", call.clients.running.Exec(_inputs(socket, start)))
         async with aclosing(outputs):
             async for output in outputs:
                 await _pass_on(socket, output)
@@ -68,7 +67,7 @@ async def _first(socket: web.WebSocketResponse, project_id: str, account_id: str
     except (TypeError, TimeoutError, orjson.JSONDecodeError) as error:
         raise REQUEST_INVALID("the first message must be JSON and say what to run") from error
     except ValidationError as error:
-        raise InvalidFieldsError(error) from None
+        raise InvalidFieldsError.of(BODY_INVALID, error) from None
     return ExecStart(
         project_id=project_id,
         account_id=account_id,

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
+from yarl import URL
 
 from kernel import tasks
 from proto.auth.v1 import auth_pb2
@@ -60,6 +61,36 @@ async def test_a_bad_project_is_refused_whole(driver: Driver, body: object, code
 async def test_all_faults_of_a_body_are_named_at_once(driver: Driver) -> None:
     problem = await driver.call("POST", "/v1/projects", {"root_dir": 1, "surprise": 2, "env": {"A": 3}}, 422)
     assert {one["field"] for one in problem["errors"]} == {"name", "root_dir", "surprise", "env.A"}
+
+
+@pytest.mark.parametrize(
+    ("query", "fields"),
+    [
+        ("limit=1&limit=2", {"limit"}),
+        ("limit=x&surprise=1", {"limit", "surprise"}),
+        ("limit=" + "9" * 5000, {"limit"}),
+        ("before=%00", {"before"}),
+        ("limit=1e3", {"limit"}),
+    ],
+)
+async def test_a_bad_query_is_refused_with_all_faults(driver: Driver, query: str, fields: set[str]) -> None:
+    path = f"/v1/projects/{(await driver.project())['id']}/deployments"
+    problem = await driver.call("GET", f"{path}?{query}", status=400)
+    assert (problem["code"], {one["field"] for one in problem["errors"]}) == ("REQUEST_INVALID", fields)
+    assert (await driver.call("GET", "/v1/me?x=1", status=400))["code"] == "REQUEST_INVALID"
+
+
+@pytest.mark.parametrize("name", ["%00", "%ff", "%ED%A0%80", "a%2Fb", "%F0%9F%98%80", "x" * 4000, "..%2f..", "%25"])
+async def test_a_path_that_names_nothing_is_not_found(driver: Driver, plane: Plane, name: str) -> None:
+    project = (await driver.project())["id"]
+    for path in (f"/v1/projects/{name}", f"/v1/projects/{project}/deployments/{name}", f"/v1/projects/{name}/env"):
+        async with driver.http.get(URL(plane.url + path, encoded=True)) as answer:
+            assert answer.status == 404
+
+
+async def test_text_that_no_database_stores_is_refused(driver: Driver) -> None:
+    problem = await driver.call("POST", "/v1/projects", {"name": "a\0b", "env": {"A\0": "x\0"}}, 422)
+    assert {one["field"] for one in problem["errors"]} == {"name", "env.A\\0", "env.A\0"}
 
 
 async def test_a_taken_name_is_a_conflict(driver: Driver) -> None:
