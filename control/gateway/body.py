@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from control.gateway.models.base import Body, Query
-from control.gateway.problems import BODY_INVALID, REQUEST_INVALID, InvalidFieldsError
+from control.gateway.problems import BODY_INVALID, REQUEST_INVALID, FieldShape, InvalidFieldsError
 from kernel.errors import define
 
 MEDIA_TYPE_UNSUPPORTED = define(
@@ -51,8 +51,10 @@ def query(request: web.Request, model: type[QueryModel] | None) -> QueryModel | 
         ShipoffError: REQUEST_INVALID with every fault at once: a name that is unknown or comes twice, a wrong value.
     """
     given = request.query
-    faults = [{"field": name[:100], "message": "comes more than once"} for name in given if len(given.getall(name)) > 1]
-    faults += [_fault(name[:100]) for name, value in given.items() if "\0" in name + value]
+    faults: list[FieldShape] = [
+        {"field": name[:100], "message": "comes more than once"} for name in given if len(given.getall(name)) > 1
+    ]
+    faults.extend([_fault(name[:100]) for name, value in given.items() if "\0" in name + value])
     if faults:
         raise InvalidFieldsError(REQUEST_INVALID, faults[:20])
     try:
@@ -68,7 +70,7 @@ def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = No
     )
 
 
-def _fault(at: str) -> dict[str, str]:
+def _fault(at: str) -> FieldShape:
     return {"field": at, "message": "holds the character NUL, which no text has"}
 
 

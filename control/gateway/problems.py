@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Final, Self
+from typing import Final, NotRequired, Self, TypedDict
 
 import orjson
 from aiohttp import web
@@ -26,15 +26,53 @@ JSON: Final = "application/problem+json"
 TYPE: Final = "urn:shipoff:error:"  # https://www.rfc-editor.org/rfc/rfc9457#section-3.1.1 asks for a URI
 
 
+class FieldShape(TypedDict):
+    """One thing that is wrong.
+
+    Attributes:
+        field: where, e.g. `env.PORT`; empty for the body as a whole.
+        message: what.
+    """
+
+    field: str
+    message: str
+
+
+class ProblemShape(TypedDict):
+    """A refusal or a failure (RFC 9457).
+
+    Attributes:
+        type: `urn:shipoff:error:` and the code.
+        title: the code in words.
+        status: the answer's.
+        detail: what happened this time, in a sentence.
+        code: stable; docs/errors.md has them all.
+        hint: the next step; may be empty.
+        retryable: whether the same request may succeed later without a change.
+        request_id: as in the header `X-Request-Id`.
+        errors: every field that is wrong.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    hint: str
+    retryable: bool
+    request_id: str
+    errors: NotRequired[list[FieldShape]]
+
+
 class InvalidFieldsError(ShipoffError):
     """A body or a query with several things wrong, each named.
 
     Args:
         kind: what they make of the request.
-        errors: `{"field": "env.PORT", "message": "…"}`, all of them at once.
+        errors: all of them at once.
     """
 
-    def __init__(self, kind: ErrorKind, errors: list[dict[str, str]]) -> None:
+    def __init__(self, kind: ErrorKind, errors: list[FieldShape]) -> None:
         self.errors = errors
         named = "; ".join(f"{item['field'] or 'body'}: {item['message']}" for item in errors[:5])
         super().__init__(kind.code, named, source=kind.source, retryable=False, status=kind.status, hint=kind.hint)
@@ -67,7 +105,7 @@ def translate(error: Exception) -> ShipoffError:
 
 def as_problem(error: ShipoffError) -> web.Response:
     """RFC 9457: type, title, status, detail; beside them code, hint, request_id and errors."""
-    body: dict[str, Any] = {
+    body: ProblemShape = {
         "type": TYPE + error.code,
         "title": error.code.replace("_", " ").capitalize(),
         "status": error.status,

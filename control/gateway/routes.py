@@ -19,6 +19,7 @@ from control.gateway.views import (
     previews,
     processes,
     projects,
+    reference,
     releases,
     requests,
     rules,
@@ -38,6 +39,8 @@ class Route:
         needs: a permission on the path's project, `OnTeam` for one on a team, ACCOUNT, or PUBLIC.
         status: of a success.
         secret: whether the answer holds secrets, which nobody on the way may keep.
+        refuses: statuses that the owning service refuses with beside the usual ones (openapi/operation.py).
+        gives: media types of a handler that makes its answer itself.
         streams: whether a handler that makes its answer itself may take as long as it likes.
     """
 
@@ -48,6 +51,8 @@ class Route:
     needs: Needs
     status: int = 200
     secret: bool = False
+    refuses: tuple[int, ...] = ()
+    gives: tuple[str, ...] = ()
     streams: bool = False
 
 
@@ -55,6 +60,8 @@ _P = Permission
 PROJECT: Final = "/v1/projects/{project}"
 ROUTES: Final = (
     Route("GET", "/", pages.landing, needs=PUBLIC),
+    Route("GET", "/docs", reference.page, needs=PUBLIC),
+    Route("GET", "/v1/openapi.json", reference.document, needs=PUBLIC, gives=("application/json",)),
     Route("GET", "/v1/me", account.show, needs=ACCOUNT),
     Route("POST", "/v1/projects", projects.create, needs=OnTeam(_P.PROJECT_CREATE), status=201),
     Route("GET", "/v1/projects", projects.index, needs=ACCOUNT),
@@ -78,7 +85,7 @@ ROUTES: Final = (
     Route("POST", PROJECT + "/scale", processes.scale, needs=_P.DEPLOYMENT_UPDATE),
     Route("POST", PROJECT + "/restart", processes.restart, needs=_P.DEPLOYMENT_UPDATE, status=202),
     Route("GET", PROJECT + "/crons", processes.crons, needs=_P.DEPLOYMENT_READ),
-    Route("GET", PROJECT + "/exec", shell.run, needs=_P.DEPLOYMENT_UPDATE, streams=True),
+    Route("GET", PROJECT + "/exec", shell.run, needs=_P.DEPLOYMENT_UPDATE, status=101, streams=True),
     Route("GET", PROJECT + "/logs", logs.show, needs=_P.LOGS_READ),
     Route("GET", PROJECT + "/requests", requests.index, needs=_P.LOGS_READ),
     Route("GET", PROJECT + "/explain", explain.show, needs=_P.LOGS_READ),

@@ -7,5 +7,5 @@ from control.gateway.models import account as models
 
 
 async def show(call: Call) -> models.AccountShape:
-    """GET /v1/me: who the token that is shown belongs to."""
+    """GET /v1/me: shows whose credential was sent."""
     return models.account(call.account)

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 async def index(call: Call, query: models.DeploymentPage) -> models.DeploymentList:
-    """GET /v1/projects/{project}/deployments: newest first."""
+    """GET /v1/projects/{project}/deployments: lists deployments, newest first."""
     request = projects_pb2.ListDeploymentsRequest(project_id=call.found.id, limit=query.limit, before=query.before)
     found = (await call.clients.projects.ListDeployments(request)).deployments
     further = found[-1].id if len(found) == query.limit else None
@@ -32,7 +32,7 @@ async def index(call: Call, query: models.DeploymentPage) -> models.DeploymentLi
 
 
 async def create(call: Call, body: models.CreateDeployment) -> models.DeploymentShape:
-    """POST /v1/projects/{project}/deployments: a rollback, a promotion, or what is live with the variables of now."""
+    """POST /v1/projects/{project}/deployments: rolls back, promotes, or gives what is live the variables of now."""
     if body.kind == "promote" and not body.release:
         raise REQUEST_INVALID("a promotion names its release", hint="a release, a deployment, or an environment")
     release_id = "" if body.kind == "config" else await _release(call, body)
@@ -49,13 +49,13 @@ async def create(call: Call, body: models.CreateDeployment) -> models.Deployment
 
 
 async def show(call: Call) -> models.DeploymentDetailShape:
-    """GET /v1/projects/{project}/deployments/{id}: a deployment, with what the routers measured of it."""
+    """GET /v1/projects/{project}/deployments/{id}: shows a deployment, with what the routers measured of it."""
     deployment = await _deployment(call)
     return {**models.deployment(deployment), **models.report(await _report(call, deployment))}
 
 
 async def cancel(call: Call) -> models.DeploymentShape:
-    """POST /v1/projects/{project}/deployments/{id}/cancel: asks for its end; the build's processes are killed."""
+    """POST /v1/projects/{project}/deployments/{id}/cancel: cancels a deployment; the build's processes are killed."""
     request = projects_pb2.GetDeploymentRequest(deployment_id=call.named("id"), project_id=call.found.id)
     return models.deployment(await call.clients.projects.CancelDeployment(request))
 
@@ -70,7 +70,7 @@ async def steer(call: Call, body: models.SteerCanary) -> models.ReportShape:
 
 
 async def events(call: Call) -> Stream[models.StepShape]:
-    """GET /v1/projects/{project}/deployments/{id}/events: each step of a deployment, until it is answered."""
+    """GET /v1/projects/{project}/deployments/{id}/events: follows a deployment step by step, until it is answered."""
     deployment = await _deployment(call)
     return Stream(_steps(call, deployment.id))
 

@@ -8,7 +8,7 @@ from proto.projects.v1 import projects_pb2
 
 
 async def show(call: Call) -> models.EnvShape:
-    """GET /v1/projects/{project}/env: the project's variables."""
+    """GET /v1/projects/{project}/env: shows a project's variables."""
     found = await call.clients.projects.ListEnv(projects_pb2.ListEnvRequest(project_id=call.found.id))
     return models.env(found)
 

@@ -29,7 +29,7 @@ WEEK_US: Final = 7 * 86_400 * 1_000_000
 
 
 async def show(call: Call, query: models.ExplainQuery) -> models.RequestExplained | models.AddressExplained:
-    """GET /v1/projects/{project}/explain: why a request was answered so, or what an address would be answered with.
+    """GET /v1/projects/{project}/explain: tells why a request was answered so, or what an address would meet.
 
     Facts, and `said`, which tells them.
     """

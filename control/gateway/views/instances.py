@@ -8,7 +8,7 @@ from proto.orchestrator.v1 import orchestrator_pb2
 
 
 async def index(call: Call) -> models.InstanceList:
-    """GET /v1/projects/{project}/instances: the copies of its releases that run."""
+    """GET /v1/projects/{project}/instances: lists the copies of releases that run."""
     request = orchestrator_pb2.ListInstancesRequest(project_id=call.found.id)
     found = await call.clients.orchestrator.ListInstances(request)
     return {"instances": [models.instance(one) for one in found.instances]}

@@ -11,7 +11,7 @@ from proto.logsink.v1 import logsink_pb2
 
 
 async def show(call: Call, query: models.LogQuery) -> Stream[models.LineShape]:
-    """GET /v1/projects/{project}/logs: log lines of builds and of what runs, oldest first.
+    """GET /v1/projects/{project}/logs: reads log lines of builds and of what runs, oldest first.
 
     With `after` the read goes on behind a line, else it begins with the last `tail` lines. With `follow` it goes on as
     lines come. A failure in the middle becomes a last line `{"error": {"code", "detail", "hint"}}`.

@@ -9,7 +9,7 @@ from proto.orchestrator.v1 import running_pb2
 
 
 async def index(call: Call, query: models.EnvironmentQuery) -> models.ProcessList:
-    """GET /v1/projects/{project}/processes: what an environment runs."""
+    """GET /v1/projects/{project}/processes: lists what an environment runs."""
     request = running_pb2.ListProcessesRequest(project_id=call.found.id, environment=query.environment)
     found = await call.clients.running.ListProcesses(request)
     names = {process.name for process in found.processes}
@@ -20,7 +20,7 @@ async def index(call: Call, query: models.EnvironmentQuery) -> models.ProcessLis
 
 
 async def scale(call: Call, body: models.Scale) -> models.ProcessShape:
-    """POST /v1/projects/{project}/scale: answers with the process as it is to be."""
+    """POST /v1/projects/{project}/scale: sets how many instances a process has."""
     least, most = body.bounds
     request = running_pb2.ScaleRequest(
         project_id=call.found.id,
@@ -43,6 +43,6 @@ async def restart(call: Call, body: models.Restart) -> models.RestartedShape:
 
 
 async def crons(call: Call, query: models.EnvironmentQuery) -> cron_models.CronList:
-    """GET /v1/projects/{project}/crons: the cron jobs of what is live, and what ran of late."""
+    """GET /v1/projects/{project}/crons: lists the cron jobs of what is live, and what ran of late."""
     request = running_pb2.ListCronsRequest(project_id=call.found.id, environment=query.environment)
     return cron_models.crons(await call.clients.running.ListCrons(request))

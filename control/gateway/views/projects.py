@@ -20,18 +20,18 @@ async def create(call: Call, body: models.CreateProject) -> models.ProjectShape:
 
 
 async def index(call: Call) -> models.ProjectList:
-    """GET /v1/projects: all that you may see."""
+    """GET /v1/projects: lists the projects that you may see."""
     request = projects_pb2.ListProjectsRequest()
     found = await call.clients.projects.ListProjects(request)
     return {"projects": [models.project(one, call.parts.settings) for one in found.projects]}
 
 
 async def show(call: Call) -> models.ProjectShape:
-    """GET /v1/projects/{project}: a project, by id or name."""
+    """GET /v1/projects/{project}: shows a project, by id or name."""
     return models.project(call.found, call.parts.settings)
 
 
 async def delete(call: Call) -> None:
-    """DELETE /v1/projects/{project}: all that it runs, serves and keeps goes, its repository included."""
+    """DELETE /v1/projects/{project}: deletes a project with all that it runs, serves and keeps."""
     await call.clients.projects.DeleteProject(projects_pb2.DeleteProjectRequest(project_id=call.found.id))
     await call.parts.git.forget(call.found.id)

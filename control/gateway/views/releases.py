@@ -8,7 +8,7 @@ from proto.orchestrator.v1 import orchestrator_pb2
 
 
 async def index(call: Call, query: models.ReleaseQuery) -> models.ReleaseList:
-    """GET /v1/projects/{project}/releases: those that have served and are kept, newest first."""
+    """GET /v1/projects/{project}/releases: lists releases that have served and are kept, newest first."""
     request = orchestrator_pb2.ListReleasesRequest(project_id=call.found.id, environment=query.environment)
     found = await call.clients.orchestrator.ListReleases(request)
     return {"releases": [models.release(one) for one in found.releases]}

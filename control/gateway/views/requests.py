@@ -8,7 +8,7 @@ from proto.logsink.v1 import logsink_pb2
 
 
 async def index(call: Call, query: models.RequestQuery) -> models.RequestList:
-    """GET /v1/projects/{project}/requests: what its apps were asked, newest first.
+    """GET /v1/projects/{project}/requests: lists what a project's apps were asked, newest first.
 
     `next_until` goes on where an answer was left off, and is null when the range has been looked through.
     """

@@ -41,7 +41,7 @@ class Order(BaseModel):
 
 
 async def run(call: Call) -> web.StreamResponse:
-    """GET /v1/projects/{project}/exec: a command in a running instance, over a WebSocket."""
+    """GET /v1/projects/{project}/exec: runs a command in a running instance, over a WebSocket."""
     if call.request.headers.get("Upgrade", "").lower() != "websocket":
         raise REQUEST_INVALID("a command needs a WebSocket")
     socket = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=MESSAGE_BYTES)

@@ -23,6 +23,18 @@ async def test_me_and_the_landing_page(plane: Plane, driver: Driver) -> None:
         assert f"{plane.url}/v1" in await page.text()
 
 
+async def test_the_reference_is_served_for_programs_and_for_people(driver: Driver, plane: Plane) -> None:
+    async with driver.http.get("/v1/openapi.json", headers={"Authorization": ""}) as answer:
+        api = await answer.json()
+        assert (api["openapi"], api["servers"]) == ("3.1.0", [{"url": plane.url}])
+        tag = answer.headers["ETag"]
+    async with driver.http.get("/v1/openapi.json", headers={"If-None-Match": tag}) as answer:
+        assert (answer.status, await answer.read()) == (304, b"")
+    async with driver.http.get("/docs", headers={"Authorization": ""}) as page:
+        assert (page.content_type, page.headers["Content-Security-Policy"][:18]) == ("text/html", "default-src 'none'")
+        assert "/v1/projects/{project}" in await page.text()
+
+
 async def test_a_project_shows_what_was_asked_for(driver: Driver, plane: Plane) -> None:
     made = await driver.project(framework="flask", root_dir="apps/web", health_path="/up", env={"A": "1"})
     shown = await driver.call("GET", f"/v1/projects/{made['id']}")

@@ -1,0 +1,1 @@
+"""The API's reference, made of routes, annotations and docstrings (README.md)."""
