@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from control.projects.deployments.lifecycle import Lifecycle
+from control.projects.hooks.running import RunningHooks
 from control.projects.previews.expiry import Expiry
 from control.projects.previews.service import PreviewLimits, Previews
 from control.projects.server import ProjectsServer
@@ -23,6 +24,7 @@ from kernel.streams import Consumer, OutboxRelay, connect
 from kernel.telemetry import AdminDoor
 from proto.auth.v1.auth_pb2_grpc import AuthStub
 from proto.auth.v1.keys import fetch as fetch_keys
+from proto.projects.v1.hooks_pb2_grpc import add_HooksServicer_to_server
 from proto.projects.v1.projects_pb2_grpc import add_ProjectsServicer_to_server
 
 
@@ -37,20 +39,24 @@ async def main(stop: asyncio.Event) -> None:
     consumer = Consumer(redis, "lifecycle", "projects", settings.consumer, Lifecycle(database).apply)
     host, _, port = settings.admin.rpartition(":")
     door = AdminDoor(host, int(port), lambda: _missing(database, redis))
-    auth = RpcClient(settings.auth_address, settings.service_token)
+    auth = RpcClient(settings.auth_address, settings.service_token, idempotent=frozenset({"SendMail"}))
     border = Border(partial(fetch_keys, auth.stub(AuthStub)))
     server = RpcServer(settings.listen, settings.service_token, admit=border.enter)
     server.add(add_ProjectsServicer_to_server, ProjectsServer(database, sealer, limits))
+    hooks = RunningHooks(settings, database, sealer, auth)
+    server.add(add_HooksServicer_to_server, hooks.server)
     expiry = Expiry(Previews(database))
     try:
         relay.start()
         expiry.start()
+        hooks.start()
         consumer.start()
         await server.start()
         await door.start()
         await stop.wait()
     finally:
         await server.stop()
+        await hooks.stop()
         await auth.close()
         await expiry.stop()
         await consumer.stop()

@@ -23,6 +23,12 @@ class ProjectsSettings(Settings):
         auth_address: gRPC, host:port; its public keys say whose calls they are.
         preview_count: previews that a project may have at a time; each may hold an instance.
         preview_days: a preview goes so many days after its last deployment; a branch that rests longer is forgotten.
+        hooks_allow: networks (CIDR, separated by blanks) that hooks may reach although they are not public, such as an
+            operator's own; none, because it is a tenant who names the host.
+        hooks_insecure: whether a hook's URL may begin with http://.
+        hooks_ports: that a hook's URL may name, or `any`.
+        hooks_lease_s: a worker that is silent for so long loses the hook that it delivers for to another; well above
+            the 15 s that an attempt may take.
         consumer: this member's name in the group `projects`; stable across restarts, so that it takes up what it held.
     """
 
@@ -36,4 +42,8 @@ class ProjectsSettings(Settings):
     service_token: str
     preview_count: int = Field(default=10, ge=0)
     preview_days: int = Field(default=7, ge=0)
+    hooks_allow: str = ""
+    hooks_insecure: bool = False
+    hooks_ports: str = "80 443 8080 8443"
+    hooks_lease_s: float = Field(default=60.0, gt=15)
     consumer: str = platform.node() or "projects"

@@ -11,6 +11,8 @@ from typing import Final
 
 from control.projects.catalog.service import clear_live, set_live
 from control.projects.deployments.service import PRODUCTION
+from control.projects.hooks.notices import of_deployment
+from control.projects.hooks.notify import notify
 from kernel.database import Database, load_queries
 from kernel.deployments import UNFINISHED, State, sources_of
 from kernel.errors import define
@@ -42,7 +44,7 @@ class Lifecycle:
         async with self._database.transaction() as tx:
             if not await first_time(tx, envelope.id):
                 return
-            moved = await tx.execute(
+            row = await tx.fetchrow(
                 SQL["move"],
                 change.deployment_id,
                 state,
@@ -55,11 +57,14 @@ class Lifecycle:
                 change.release_id,
                 change.timings_ms,
             )
-            if moved != "UPDATE 1":
+            if row is None:
                 log.info("%s does not move to %s: late, repeated or unknown", change.deployment_id, state)
-            elif change.environment != PRODUCTION:
+                return
+            if row["moved"] and (notice := of_deployment(row)):
+                await notify(tx, notice)
+            if change.environment != PRODUCTION:
                 return  # what a project's address shows is production
-            elif state is State.LIVE:
+            if state is State.LIVE:
                 await set_live(tx, change.project_id, change.deployment_id)
             elif state is State.INACTIVE:
                 await clear_live(tx, change.project_id, change.deployment_id)

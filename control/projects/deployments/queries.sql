@@ -24,15 +24,18 @@ order by arrival desc
 limit $3;
 
 -- name: move
--- The compare-and-set: $3 are the states from which $2 may be reached, and $2 itself while the work goes on.
-update deployments
+-- The compare-and-set: $3 are the states from which $2 may be reached, and $2 itself while the work goes on. Whether it
+-- came from another state is `moved`.
+update deployments d
 set state = $2,
     stage = $4,
     reason = $5,
     hint = $6,
     exit_status = $7,
-    url = coalesce(nullif($8, ''), url),
-    release_id = coalesce(nullif($9, ''), release_id),
-    timings_ms = timings_ms || $10,
+    url = coalesce(nullif($8, ''), d.url),
+    release_id = coalesce(nullif($9, ''), d.release_id),
+    timings_ms = d.timings_ms || $10,
     updated_at = now()
-where id = $1 and state = any($3::text[]);
+from (select id, state from deployments where id = $1 for update) before
+where d.id = before.id and before.state = any($3::text[])
+returning d.*, before.state <> $2 as moved;

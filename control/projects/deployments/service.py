@@ -8,6 +8,8 @@ from typing import Final
 
 from control.projects.catalog.service import lock
 from control.projects.deployments.rules import canary_of, check_request, check_source, first_line, kind_of
+from control.projects.hooks.notices import of_deployment
+from control.projects.hooks.notify import notify
 from control.projects.previews.service import PreviewLimits, touch
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
@@ -188,6 +190,8 @@ async def add(tx: Transaction, request: Request, previews: PreviewLimits) -> Dep
         await tx.fetchval(SQL["next_ordinal"]),
     )
     await publish(tx, Envelope(data=event, key=f"{request.project_id}/{environment}", trace=traceparent.get()))
+    if notice := of_deployment(row):
+        await notify(tx, notice)
     return Deployment(**row)
 
 

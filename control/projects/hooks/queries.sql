@@ -1,9 +1,9 @@
 -- name: hearing
 -- Locked against deletion until the transaction ends, so that what is written for them has something to refer to.
-select h.id, coalesce(p.account_id, $2) as team_id, coalesce(p.name, '') as project_name
+select h.id, coalesce(p.team_id, $2) as team_id, coalesce(p.name, '') as project_name
 from hooks h left join projects p on p.id = $1
 where h.active
-  and (h.project_id = $1 or (h.project_id is null and h.team_id = coalesce(p.account_id, $2)))
+  and (h.project_id = $1 or (h.project_id is null and h.team_id = coalesce(p.team_id, $2)))
   and (cardinality(h.events) = 0 or $3 = any(h.events))
   and ($4 = '' or cardinality(h.environments) = 0 or $4 = any(h.environments)
        or (starts_with($4, 'preview/') and 'preview' = any(h.environments)))
@@ -32,20 +32,20 @@ update hooks set dropped = dropped + 1 where id = any($1::text[]);
 
 -- name: insert
 insert into hooks (id, team_id, project_id, name, kind, target, host, secrets, events, environments)
-values ($1, $2, nullif($3, ''), $4, $5, $6, $7, $8, $9, $10)
+values ($1, nullif($2, ''), nullif($3, ''), $4, $5, $6, $7, $8, $9, $10)
 returning *;
 
 -- name: count
-select count(*) from hooks where team_id = $1 and project_id is not distinct from nullif($2, '');
+select count(*) from hooks where coalesce(project_id, team_id) = $1;
 
 -- name: list
-select * from hooks where team_id = $1 and project_id is not distinct from nullif($2, '') order by created_at, id;
+select * from hooks where coalesce(project_id, team_id) = $1 order by created_at, id;
 
 -- name: get
-select * from hooks where id = $1 and team_id = $2 and project_id is not distinct from nullif($3, '');
+select * from hooks where id = $1 and coalesce(project_id, team_id) = $2;
 
 -- name: lock
-select * from hooks where id = $1 and team_id = $2 and project_id is not distinct from nullif($3, '') for no key update;
+select * from hooks where id = $1 and coalesce(project_id, team_id) = $2 for no key update;
 
 -- name: update
 -- Switched on, it begins anew; what made the platform switch it off is forgotten.
@@ -62,7 +62,7 @@ returning *;
 update hooks set secrets = $2, old_until = now() + make_interval(secs => $3), updated_at = now() where id = $1 returning *;
 
 -- name: delete
-delete from hooks where id = $1 and team_id = $2 and project_id is not distinct from nullif($3, '') returning *;
+delete from hooks where id = $1 and coalesce(project_id, team_id) = $2 returning *;
 
 -- name: deliveries
 select * from deliveries
@@ -93,7 +93,11 @@ where id in (
 returning *;
 
 -- name: due
-select * from deliveries where hook_id = $1 and state = 'pending' and next_at <= now() order by position limit 1;
+select d.*, coalesce(h.team_id, p.team_id) as of_team
+from deliveries d join hooks h on h.id = d.hook_id left join projects p on p.id = h.project_id
+where d.hook_id = $1 and d.state = 'pending' and d.next_at <= now()
+order by d.position
+limit 1;
 
 -- name: free
 -- Only for whoever holds the lease; $3 says whether the attempt went well, null that there was none.
@@ -125,7 +129,11 @@ update hooks set active = false, disabled_reason = $2, disabled_at = now(), owne
 update deliveries set state = 'failed', finished_at = now() where hook_id = $1 and state = 'pending';
 
 -- name: untold
-select * from hooks where not owner_told order by disabled_at limit 20;
+select h.*, coalesce(h.team_id, p.team_id) as of_team, coalesce(p.name, '') as project_name
+from hooks h left join projects p on p.id = h.project_id
+where not h.owner_told
+order by h.disabled_at
+limit 20;
 
 -- name: told
 update hooks set owner_told = true where id = $1;

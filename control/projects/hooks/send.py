@@ -103,9 +103,7 @@ class HttpSender:
                 status=answer.status,
                 error=_refusal(answer.status),
                 gone=answer.status == GONE,
-                response_headers={
-                    name: value[:HEADER_LENGTH] for name, value in list(answer.headers.items())[:HEADERS]
-                },
+                response_headers=dict(_storable(pair) for pair in list(answer.headers.items())[:HEADERS]),
                 response_body=text,
             )
 
@@ -132,6 +130,12 @@ async def _beginning(answer: ClientResponse) -> str:
             break
         kept += chunk
     return bytes(kept).decode(errors="replace").replace("\0", "\ufffd")
+
+
+def _storable(pair: tuple[str, str]) -> tuple[str, str]:
+    """A header as Postgres stores it: bytes that are no UTF-8 are replaced (aiohttp has them as surrogates)."""
+    name, value = (str(text)[:HEADER_LENGTH].encode(errors="replace").decode().replace("\0", "\ufffd") for text in pair)
+    return name, value
 
 
 def _refusal(status: int) -> str:

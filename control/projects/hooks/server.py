@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from control.projects.catalog.service import PROJECT_NOT_FOUND, Catalog
+from control.projects.catalog.service import Catalog
 from control.projects.hooks.deliveries import Deliveries, Delivery
 from control.projects.hooks.service import Hook, Hooks, Owner, Wanted
 from kernel.authority import Permission, Resource, require
@@ -91,10 +91,8 @@ class HooksServer(HooksServicer):
             hidden = NOT_FOUND(f"there is no team {owner.team_id[:80]!r}")
             require(Permission.TEAM_UPDATE, Resource(owner.team_id), hidden=hidden)
             return Owner(owner.team_id)
-        project = await self._catalog.get(owner.project_id)
-        missing = PROJECT_NOT_FOUND(f"there is no project {owner.project_id[:80]!r}")
-        require(Permission.PROJECT_UPDATE, Resource(project.account_id, project.id), hidden=missing)
-        return Owner(project.account_id, project.id)
+        project = await self._catalog.reach(owner.project_id, Permission.PROJECT_UPDATE)
+        return Owner(project.team_id, project.id)
 
 
 def _hook(hook: Hook) -> pb.Hook:

@@ -42,6 +42,11 @@ class Owner:
     team_id: str
     project_id: str = ""
 
+    @property
+    def key(self) -> str:
+        """What the rows know it by."""
+        return self.project_id or self.team_id
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -101,12 +106,12 @@ class Hooks:
         hook_id, secret = ids.new("hok"), new_secret() if of_kind is HookKind.WEBHOOK else ""
         async with self._database.transaction() as tx:
             await _alone(tx, owner)
-            if await tx.fetchval(SQL["count"], owner.team_id, owner.project_id) >= MOST:
+            if await tx.fetchval(SQL["count"], owner.key) >= MOST:
                 raise HOOK_LIMIT(f"there are {MOST} hooks already")
             row = await tx.fetchrow(
                 SQL["insert"],
                 hook_id,
-                owner.team_id,
+                "" if owner.project_id else owner.team_id,
                 owner.project_id,
                 name,
                 of_kind,
@@ -116,11 +121,11 @@ class Hooks:
                 list(dict.fromkeys(events)),
                 list(dict.fromkeys(environments)),
             )
-        return self._hook(row, fresh=secret)
+        return self._hook(owner, row, fresh=secret)
 
     async def of(self, owner: Owner) -> list[Hook]:
         """All hooks of a project, or of a team as a whole, the oldest first."""
-        return [self._hook(row) for row in await self._database.fetch(SQL["list"], owner.team_id, owner.project_id)]
+        return [self._hook(owner, row) for row in await self._database.fetch(SQL["list"], owner.key)]
 
     async def get(self, owner: Owner, hook_id: str) -> Hook:
         """One hook.
@@ -128,7 +133,7 @@ class Hooks:
         Raises:
             ShipoffError: HOOK_NOT_FOUND, also when it is another owner's.
         """
-        return self._hook(await self._database.fetchrow(SQL["get"], hook_id, owner.team_id, owner.project_id), hook_id)
+        return self._hook(owner, await self._database.fetchrow(SQL["get"], hook_id, owner.key), hook_id)
 
     async def update(self, owner: Owner, hook_id: str, wanted: Wanted) -> Hook:
         """Changes what is wanted. Switched off, it forgets what waits; switched on, it begins anew.
@@ -155,7 +160,7 @@ class Hooks:
             )
             if not active:
                 await tx.execute(SQL["give_up"], hook_id)
-        return self._hook(row)
+        return self._hook(owner, row)
 
     async def rotate(self, owner: Owner, hook_id: str) -> Hook:
         """Gives a webhook a new secret; the present one signs beside it for `OVERLAP_S`, an older one no more.
@@ -170,7 +175,7 @@ class Hooks:
             secret = new_secret()
             sealed = self._sealer.seal([secret, now.secrets[0]], place(hook_id, "secrets"))
             row = await tx.fetchrow(SQL["rotate"], hook_id, sealed, OVERLAP_S)
-        return self._hook(row, fresh=secret)
+        return self._hook(owner, row, fresh=secret)
 
     async def delete(self, owner: Owner, hook_id: str) -> None:
         """Deletes a hook with its log.
@@ -179,23 +184,23 @@ class Hooks:
             ShipoffError: HOOK_NOT_FOUND.
         """
         async with self._database.transaction() as tx:
-            if await tx.fetchrow(SQL["delete"], hook_id, owner.team_id, owner.project_id) is None:
+            if await tx.fetchrow(SQL["delete"], hook_id, owner.key) is None:
                 raise _missing(hook_id)
 
     async def _locked(self, tx: Transaction, owner: Owner, hook_id: str) -> Hook:
-        return self._hook(await tx.fetchrow(SQL["lock"], hook_id, owner.team_id, owner.project_id), hook_id)
+        return self._hook(owner, await tx.fetchrow(SQL["lock"], hook_id, owner.key), hook_id)
 
-    def _hook(self, row: Row | None, hook_id: str = "", fresh: str = "") -> Hook:
+    def _hook(self, owner: Owner, row: Row | None, hook_id: str = "", fresh: str = "") -> Hook:
         if row is None:
             raise _missing(hook_id)
-        return opened(row, self._sealer, fresh)
+        return opened(row, owner, self._sealer, fresh)
 
 
-def opened(row: Row, sealer: Sealer, fresh: str = "") -> Hook:
+def opened(row: Row, owner: Owner, sealer: Sealer, fresh: str = "") -> Hook:
     """A row in clear."""
     return Hook(
         id=row["id"],
-        owner=Owner(row["team_id"], row["project_id"] or ""),
+        owner=owner,
         name=row["name"],
         kind=HookKind(row["kind"]),
         target=str(sealer.open(row["target"], place(row["id"], "target"))),

@@ -46,12 +46,12 @@ class HookUpkeep:
 
     async def _tell(self, row: Row) -> bool:
         label = f"{row['name']} ({row['kind']}, {row['host']})" if row["name"] else f"{row['kind']}, {row['host']}"
-        whose = f"the project {row['project_id']}" if row["project_id"] else "your team"
+        whose = f"the project {row['project_name']}" if row["project_name"] else "your team"
         text = (
             f"The hook {label} of {whose} was switched off, because {row['disabled_reason']}.\n\n"
             f"What happened meanwhile is not sent any more. When its receiver works again:\n"
             f"  shipoff hooks update {row['id']} --on\n"
         )
         mail_id = f"hook-off/{row['id']}/{row['disabled_at'].timestamp():.0f}"
-        outcome = await self._mail.send(mail_id, row["team_id"], "", f"A hook was switched off: {row['host']}", text)
+        outcome = await self._mail.send(mail_id, row["of_team"], "", f"A hook was switched off: {row['host']}", text)
         return outcome.ok

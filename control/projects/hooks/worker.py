@@ -24,7 +24,7 @@ from control.projects.hooks.mail import MailSender
 from control.projects.hooks.messages import Message
 from control.projects.hooks.rules import HookKind
 from control.projects.hooks.send import HttpSender, Outcome
-from control.projects.hooks.service import Hook, opened
+from control.projects.hooks.service import Hook, Owner, opened
 from control.projects.hooks.signature import headers
 from kernel import tasks
 from kernel.database import Database, load_queries
@@ -112,7 +112,7 @@ class HookWorker:
         if due is None:  # somebody switched the hook off and on in between
             await self._database.fetchrow(SQL["free"], row["id"], lease, None, HOPELESS_DAYS)
             return
-        hook = opened(row, self._sealer)
+        hook = opened(row, Owner(due["of_team"], row["project_id"] or ""), self._sealer)
         outcome = await self._attempt(hook, due)
         DELIVERED.labels(hook.kind, "ok" if outcome.ok else "failed").inc()
         async with self._database.transaction() as tx:
@@ -142,7 +142,7 @@ class HookWorker:
             due["id"],
             dict(outcome.request_headers),
             outcome.status,
-            {name: _storable(value) for name, value in outcome.response_headers.items()},
+            dict(outcome.response_headers),
             outcome.response_body,
             outcome.error,
             outcome.duration_ms,
@@ -155,8 +155,3 @@ class HookWorker:
             log.warning("%s of %s is switched off: %s", hook.id, hook.owner.team_id, reason)
             await tx.execute(SQL["disable"], hook.id, reason)
             await tx.execute(SQL["give_up"], hook.id)
-
-
-def _storable(text: str) -> str:
-    """A header as Postgres stores it: without what is no Unicode (surrogates of raw bytes)."""
-    return text.encode(errors="replace").decode().replace("\0", "\ufffd")

@@ -1,9 +1,10 @@
 -- Whom a project or a whole team tells of what happens, and what became of it.
 create table hooks (
     id text primary key,
-    team_id text not null,
-    -- Null: of the team as a whole, for all of its projects.
+    -- One of both: a project, or a team as a whole with all of its projects. A project's team is the projects table's.
     project_id text references projects (id) on delete cascade,
+    team_id text,
+    check ((project_id is null) <> (team_id is null)),
     name text not null,
     kind text not null check (kind in ('webhook', 'slack', 'email')),
     -- The URL or address, sealed: a URL's path is as good as a password. The host may be shown.
@@ -30,8 +31,9 @@ create table hooks (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
-create index hooks_of_project on hooks (project_id) where project_id is not null;
-create index hooks_of_team on hooks (team_id) where project_id is null;
+create index hooks_of_owner on hooks ((coalesce(project_id, team_id)), created_at);
+create index hooks_of_project on hooks (project_id);
+create index hooks_of_team on hooks (team_id);
 create index hooks_untold on hooks (disabled_at) where not owner_told;
 
 create table deliveries (

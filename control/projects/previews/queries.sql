@@ -1,6 +1,8 @@
 -- name: touch
+-- Says whether it is new.
 insert into previews (project_id, environment, expires_at) values ($1, $2, now() + make_interval(days => $3))
-on conflict (project_id, environment) do update set deployed_at = now(), expires_at = excluded.expires_at;
+on conflict (project_id, environment) do update set deployed_at = now(), expires_at = excluded.expires_at
+returning xmax = 0 as made;
 
 -- name: others
 select count(*) from previews where project_id = $1 and environment <> $2;

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Final
 
 from control.projects.catalog.service import lock
+from control.projects.hooks.notices import of_preview
+from control.projects.hooks.notify import notify
 from kernel.database import Database, load_queries
 from kernel.database.pool import Transaction
 from kernel.errors import define
@@ -67,6 +69,7 @@ class Previews:
                 raise PREVIEW_NOT_FOUND(f"there is no environment {environment[:80]!r}")
             event = EnvironmentDeleted(project_id, environment)
             await publish(tx, Envelope(data=event, key=f"{project_id}/{environment}", trace=traceparent.get()))
+            await notify(tx, of_preview(project_id, environment, "deleted"))
 
     async def expired(self) -> list[tuple[str, str]]:
         """Project and environment of those whose time is over, at most 100."""
@@ -81,4 +84,5 @@ async def touch(tx: Transaction, project_id: str, environment: str, limits: Prev
     """
     if await tx.fetchval(SQL["others"], project_id, environment) >= limits.count:
         raise PREVIEW_LIMIT(f"a project has at most {limits.count} previews at a time")
-    await tx.execute(SQL["touch"], project_id, environment, limits.days)
+    if await tx.fetchval(SQL["touch"], project_id, environment, limits.days):
+        await notify(tx, of_preview(project_id, environment, "created"))
