@@ -77,19 +77,22 @@ select * from deliveries where id = $1 and hook_id = $2;
 select * from delivery_attempts where delivery_id = $1 order by number;
 
 -- name: claim
--- One hook that has something due and that nobody works for; not of the hosts in $3, which have enough to do.
+-- One hook that has something due and that nobody works for, the longest due first; not of the hosts in $3, which have
+-- enough to do.
 update hooks set leased_by = $1, leased_until = now() + make_interval(secs => $2)
 where id in (
-    select h.id from hooks h
+    select h.id
+    from hooks h join (
+        select d.hook_id, d.next_at
+        from deliveries d join hooks q on q.id = d.hook_id
+        where d.state = 'pending' and d.next_at <= now()
+          and q.active and (q.leased_until is null or q.leased_until < now()) and q.host <> all($3::text[])
+        order by d.next_at
+        limit 50) w on w.hook_id = h.id
     where h.active and (h.leased_until is null or h.leased_until < now())
-      and h.id in (
-          select d.hook_id from deliveries d join hooks q on q.id = d.hook_id
-          where d.state = 'pending' and d.next_at <= now()
-            and q.active and (q.leased_until is null or q.leased_until < now()) and q.host <> all($3::text[])
-          order by d.next_at
-          limit 50)
+    order by w.next_at
     limit 1
-    for no key update skip locked)
+    for no key update of h skip locked)
 returning *;
 
 -- name: due

@@ -11,8 +11,7 @@ import orjson
 from control.projects.catalog.service import Catalog
 from control.projects.hooks.deliveries import Deliveries, Delivery
 from control.projects.hooks.service import Hook, Hooks, Owner, Wanted
-from kernel.authority import Permission, Resource, require
-from kernel.errors import NOT_FOUND
+from kernel.authority import TEAM_NOT_FOUND, Permission, Resource, require
 from proto.projects.v1 import hooks_pb2 as pb
 from proto.projects.v1.hooks_pb2_grpc import HooksServicer
 
@@ -85,10 +84,10 @@ class HooksServer(HooksServicer):
         """Whose hooks are meant, if the caller may: URLs are as good as passwords, so reading them is no less.
 
         Raises:
-            ShipoffError: PERMISSION_DENIED; PROJECT_NOT_FOUND or NOT_FOUND for those who may not know of it.
+            ShipoffError: PERMISSION_DENIED; PROJECT_NOT_FOUND or TEAM_NOT_FOUND for those who may not know of it.
         """
         if not owner.project_id:
-            hidden = NOT_FOUND(f"there is no team {owner.team_id[:80]!r}")
+            hidden = TEAM_NOT_FOUND(f"there is no team {owner.team_id[:80]!r}")
             require(Permission.TEAM_UPDATE, Resource(owner.team_id), hidden=hidden)
             return Owner(owner.team_id)
         project = await self._catalog.reach(owner.project_id, Permission.PROJECT_UPDATE)

@@ -18,6 +18,7 @@ from control.projects.hooks.rules import (
 )
 from control.projects.hooks.signature import new_secret
 from kernel import ids
+from kernel.audit import record
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
 from kernel.errors import define
@@ -74,6 +75,7 @@ class Hook:
     name: str
     kind: HookKind
     target: str = field(repr=False)
+    host: str
     secrets: tuple[str, ...] = field(repr=False)
     old_until: datetime | None
     events: tuple[str, ...]
@@ -121,7 +123,9 @@ class Hooks:
                 list(dict.fromkeys(events)),
                 list(dict.fromkeys(environments)),
             )
-        return self._hook(owner, row, fresh=secret)
+            made = self._hook(owner, row, fresh=secret)
+            await _record(tx, "hook.create", None, made)
+        return made
 
     async def of(self, owner: Owner) -> list[Hook]:
         """All hooks of a project, or of a team as a whole, the oldest first."""
@@ -160,7 +164,9 @@ class Hooks:
             )
             if not active:
                 await tx.execute(SQL["give_up"], hook_id)
-        return self._hook(owner, row)
+            then = self._hook(owner, row)
+            await _record(tx, "hook.update", now, then)
+        return then
 
     async def rotate(self, owner: Owner, hook_id: str) -> Hook:
         """Gives a webhook a new secret; the present one signs beside it for `OVERLAP_S`, an older one no more.
@@ -175,6 +181,7 @@ class Hooks:
             secret = new_secret()
             sealed = self._sealer.seal([secret, now.secrets[0]], place(hook_id, "secrets"))
             row = await tx.fetchrow(SQL["rotate"], hook_id, sealed, OVERLAP_S)
+            await record(tx, "hook.rotate", team_id=owner.team_id, project_id=owner.project_id, target=hook_id)
         return self._hook(owner, row, fresh=secret)
 
     async def delete(self, owner: Owner, hook_id: str) -> None:
@@ -184,8 +191,8 @@ class Hooks:
             ShipoffError: HOOK_NOT_FOUND.
         """
         async with self._database.transaction() as tx:
-            if await tx.fetchrow(SQL["delete"], hook_id, owner.key) is None:
-                raise _missing(hook_id)
+            gone = self._hook(owner, await tx.fetchrow(SQL["delete"], hook_id, owner.key), hook_id)
+            await _record(tx, "hook.delete", gone, None)
 
     async def _locked(self, tx: Transaction, owner: Owner, hook_id: str) -> Hook:
         return self._hook(owner, await tx.fetchrow(SQL["lock"], hook_id, owner.key), hook_id)
@@ -204,6 +211,7 @@ def opened(row: Row, owner: Owner, sealer: Sealer, fresh: str = "") -> Hook:
         name=row["name"],
         kind=HookKind(row["kind"]),
         target=str(sealer.open(row["target"], place(row["id"], "target"))),
+        host=row["host"],
         secrets=_good(row, sealer),
         old_until=row["old_until"],
         events=tuple(row["events"]),
@@ -229,6 +237,37 @@ def _good(row: Row, sealer: Sealer) -> tuple[str, ...]:
     held: Any = sealer.open(row["secrets"], place(row["id"], "secrets"))
     old = row["old_until"]
     return tuple(held) if old is not None and old > datetime.now(UTC) else tuple(held[:1])
+
+
+async def _record(tx: Transaction, action: str, before: Hook | None, after: Hook | None) -> None:
+    """Tells the audit log; of a target the host, because its path is a secret."""
+    hook = after or before
+    assert hook is not None  # noqa: S101 - one of them is what the action is about
+    then = _shown(after)
+    if before and after and before.target != after.target:
+        then["target"] = "changed"
+    await record(
+        tx,
+        action,
+        team_id=hook.owner.team_id,
+        project_id=hook.owner.project_id,
+        target=hook.id,
+        before=_shown(before),
+        after=then,
+    )
+
+
+def _shown(hook: Hook | None) -> dict[str, Any]:
+    if hook is None:
+        return {}
+    return {
+        "name": hook.name,
+        "kind": hook.kind.value,
+        "host": hook.host,
+        "events": hook.events,
+        "environments": hook.environments,
+        "active": hook.active,
+    }
 
 
 async def _alone(tx: Transaction, owner: Owner) -> None:
