@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import asyncpg
 import orjson
 from asyncpg.pool import PoolConnectionProxy
+from prometheus_client import Counter
 
 from kernel.errors import define
 
@@ -17,6 +18,9 @@ DATABASE_UNAVAILABLE = define(
     "DATABASE_UNAVAILABLE", status=503, retryable=True, hint="the database is down or overloaded; try again in a moment"
 )
 
+STATEMENTS: Final = Counter(
+    "shipoff_database_statements", "Statements that this process sent to its database, those of transactions included"
+)
 Row: TypeAlias = asyncpg.Record
 Transaction: TypeAlias = "PoolConnectionProxy[Row]"
 T = TypeVar("T")
@@ -122,7 +126,12 @@ class Database:
             self._pool.terminate()
 
 
+def _count(_: object) -> None:
+    STATEMENTS.inc()
+
+
 async def _init(connection: Any) -> None:
+    connection.add_query_logger(_count)
     await connection.set_type_codec(
         "jsonb",
         schema="pg_catalog",
