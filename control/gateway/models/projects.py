@@ -26,6 +26,7 @@ class CreateProject(Body):
 
     Attributes:
         name: of letters, digits and hyphens; part of its address.
+        team: whose it is to be, by id; your own when empty.
         framework: `auto`, or the id of a framework.
         root_dir: the app's folder inside the repository.
         install_command: fetches what the build needs.
@@ -38,6 +39,7 @@ class CreateProject(Body):
     """
 
     name: Short
+    team: Short = ""
     framework: Short = "auto"
     root_dir: Short = ""
     install_command: Command = ""
@@ -59,6 +61,7 @@ class ProjectShape(TypedDict):
     Attributes:
         id: prj_….
         name: unique on the platform.
+        team_id: tem_…, whose it is.
         framework: `auto`, or the id of a framework.
         root_dir: the app's folder inside the repository.
         install_command: fetches what the build needs; empty: detected.
@@ -75,6 +78,7 @@ class ProjectShape(TypedDict):
 
     id: str
     name: str
+    team_id: str
     framework: str
     root_dir: str
     install_command: str
@@ -105,6 +109,7 @@ def project(message: projects_pb2.Project, settings: GatewaySettings) -> Project
     return {
         "id": message.id,
         "name": message.name,
+        "team_id": message.team_id,
         "framework": build.framework,
         "root_dir": build.root_dir,
         "install_command": build.install_command,

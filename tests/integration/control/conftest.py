@@ -30,7 +30,14 @@ from proto.auth.v1.auth_pb2_grpc import AuthStub
 from stack.ports import free_ports
 from tests.integration.control.driver import Driver, Plane
 
-MODULES = {"auth": "control.auth", "projects": "control.projects", "logsink": "logsink", "gateway": "control.gateway"}
+MODULES = {
+    "auth": "control.auth",
+    "projects": "control.projects",
+    "logsink": "logsink",
+    "orchestrator": "tests.integration.control.doors",
+    "gateway": "control.gateway",
+}
+SCHEMAS = {"auth": "control.auth", "projects": "control.projects", "logsink": "logsink", "orchestrator": "orchestrator"}
 READY_S = 30.0
 
 
@@ -52,15 +59,19 @@ def server(database: Database) -> Iterator[ProjectsServer]:
 
 @pytest.fixture(scope="session")
 def plane(servers: object, postgres_url: str, redis_server: str) -> Iterator[Plane]:
-    """The four processes, ready, with an owner and his token."""
+    """The processes, ready, with an owner and his token."""
     with tempfile.TemporaryDirectory(prefix="shipoff-control-") as folder:
         ports = dict(
-            zip([f"{name}.{door}" for name in MODULES for door in ("listen", "admin")], free_ports(8), strict=True)
+            zip(
+                [f"{name}.{door}" for name in MODULES for door in ("listen", "admin")],
+                free_ports(2 * len(MODULES)),
+                strict=True,
+            )
         )
         environment = _environment(Path(folder), ports, redis_server)
-        for name in ("auth", "projects", "logsink"):
+        for name, package in SCHEMAS.items():
             url = servers.run(_database(postgres_url))  # type: ignore[attr-defined]  # Servers of tests/conftest.py
-            migrate(url, MODULES[name])
+            migrate(url, package)
             environment[f"SHIPOFF_{name.upper()}_DATABASE_URL"] = url
         running = [_start(name, environment, Path(folder)) for name in MODULES]
         try:

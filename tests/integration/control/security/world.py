@@ -1,0 +1,114 @@
+"""Two tenants on a running control plane: who they are, what they have, and their ids for every place in a path."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import asyncpg
+
+from control.auth.tokens import secret
+from control.gateway.routes import ROUTES, Route
+from kernel import ids
+from kernel.authority import Role
+from tests.integration.control.driver import Driver, Plane
+
+PART = re.compile(r"\{(\w+)(?::[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
+
+
+def rest() -> list[Route]:
+    """The routes of the REST API."""
+    return [route for route in ROUTES if route.path.startswith("/v1/")]
+
+
+def parts(route: Route) -> list[str]:
+    """The names of what a route's path leaves open."""
+    return PART.findall(route.path)
+
+
+def filled(route: Route, values: dict[str, str]) -> str:
+    """The path with values in it."""
+    return PART.sub(lambda match: quote(values[match[1]], safe=""), route.path)
+
+
+@dataclass
+class Tenant:
+    """A team with members of each role, a project, and more that has ids.
+
+    Attributes:
+        tokens: an API token by role.
+        accounts: account id by role.
+        values: what stands in a path, by the name of the place.
+    """
+
+    team: str
+    tokens: dict[str, str] = field(default_factory=dict)
+    accounts: dict[str, str] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
+
+
+async def account(plane: Plane, team: str = "", role: str = "", scopes: list[str] | None = None) -> tuple[str, str]:
+    """Writes an account with a token into auth's database, as a member of a team if one is named.
+
+    Returns:
+        Account id and token.
+    """
+    account_id, token = ids.new("acc"), secret.make()
+    connection = await asyncpg.connect(plane.environment["SHIPOFF_AUTH_DATABASE_URL"])
+    try:
+        async with connection.transaction():
+            await connection.execute(
+                "insert into accounts (id, email, name) values ($1, $2, 'somebody')",
+                account_id, f"{account_id}@example.org",
+            )  # fmt: skip
+            await connection.execute(
+                "insert into teams (id, name, slug, personal_of) values ($1, 'own', $1, $2)",
+                f"tem_{account_id[4:]}", account_id,
+            )  # fmt: skip
+            if team:
+                await connection.execute(
+                    "insert into teams (id, name, slug) values ($1, 'team', $1) on conflict do nothing", team
+                )
+                await connection.execute(
+                    "insert into team_members (team_id, account_id, role) values ($1, $2, $3)", team, account_id, role
+                )
+            await connection.execute(
+                "insert into api_tokens (id, account_id, name, secret_hash, prefix, scopes)"
+                " values ($1, $2, 'test', $3, $4, $5)",
+                ids.new("tok"), account_id, secret.digest(token), secret.displayed(token), scopes,
+            )  # fmt: skip
+    finally:
+        await connection.close()
+    return account_id, token
+
+
+async def tenant(plane: Plane, driver: Driver) -> Tenant:
+    """A fresh one."""
+    found = Tenant(ids.new("tem"))
+    for role in Role:
+        found.accounts[role], found.tokens[role] = await account(plane, found.team, role)
+    made = await as_who(driver, found.tokens[Role.OWNER], "POST", "/v1/projects", {"name": name(), "team": found.team})
+    found.values = {"project": made["id"], "team": found.team}
+    return found
+
+
+def name() -> str:
+    """Of a project."""
+    return f"s{secrets.token_hex(6)}"
+
+
+async def as_who(driver: Driver, token: str, method: str, path: str, body: object = None) -> Any:
+    """A call that must succeed."""
+    async with driver.http.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"}) as answer:
+        text = await answer.text()
+        assert answer.status < 300, (method, path, answer.status, text)
+        return await answer.json(content_type=None) if text else None
+
+
+def each_place(route: Route) -> Iterator[str]:
+    """The places of a path, one after the other."""
+    yield from parts(route)
