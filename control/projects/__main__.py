@@ -12,6 +12,7 @@ from control.projects.deployments.lifecycle import Lifecycle
 from control.projects.hooks.running import RunningHooks
 from control.projects.previews.expiry import Expiry
 from control.projects.previews.service import PreviewLimits, Previews
+from control.projects.repositories.part import RepositoryPart
 from control.projects.server import ProjectsServer
 from control.projects.settings import ProjectsSettings
 from kernel.authority import Border
@@ -42,7 +43,9 @@ async def main(stop: asyncio.Event) -> None:
     auth = RpcClient(settings.auth_address, settings.service_token, idempotent=frozenset({"SendMail"}))
     border = Border(partial(fetch_keys, auth.stub(AuthStub)))
     server = RpcServer(settings.listen, settings.service_token, admit=border.enter)
-    server.add(add_ProjectsServicer_to_server, ProjectsServer(database, sealer, limits))
+    repositories = RepositoryPart(database, sealer, limits, settings)
+    server.add(add_ProjectsServicer_to_server, ProjectsServer(database, sealer, limits, repositories.tokens))
+    repositories.serve(server)
     hooks = RunningHooks(settings, database, sealer, auth)
     server.add(add_HooksServicer_to_server, hooks.server)
     expiry = Expiry(Previews(database))
@@ -50,6 +53,7 @@ async def main(stop: asyncio.Event) -> None:
         relay.start()
         expiry.start()
         hooks.start()
+        repositories.start()
         consumer.start()
         await server.start()
         await door.start()
@@ -58,6 +62,7 @@ async def main(stop: asyncio.Event) -> None:
         await server.stop()
         await hooks.stop()
         await auth.close()
+        await repositories.stop()
         await expiry.stop()
         await consumer.stop()
         await relay.stop()

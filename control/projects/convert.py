@@ -9,6 +9,7 @@ from control.projects.catalog.service import Project
 from control.projects.deployments.service import Deployment, Request
 from control.projects.env.service import EnvVar
 from control.projects.previews.service import Preview
+from control.projects.repositories.source import CommitSource
 from proto.projects.v1 import projects_pb2 as pb
 
 
@@ -81,6 +82,19 @@ def previews_to(previews: list[Preview]) -> pb.ListPreviewsResponse:
             )
             for one in previews
         ]
+    )
+
+
+def source_to(source: CommitSource | None) -> pb.Source | None:
+    """Where a build fetches its commit; None is the gateway."""
+    if source is None:
+        return None
+    return pb.Source(
+        clone_url=source.clone_url,
+        commit=source.commit,
+        ref=source.ref,
+        username=source.username,
+        password=source.password,
     )
 
 

@@ -11,7 +11,10 @@ from control.projects.catalog.service import PROJECT_NOT_FOUND, Catalog, add, de
 from control.projects.deployments.service import PRODUCTION, Deployment, Deployments, Request, live_in, unknown
 from control.projects.deployments.service import add as add_deployment
 from control.projects.env.service import Env
+from control.projects.github.tokens import Tokens
 from control.projects.previews.service import PreviewLimits, Previews
+from control.projects.repositories.service import Links
+from control.projects.repositories.source import CommitSources
 from control.projects.routing.service import Routing
 from kernel import ids
 from kernel.authority import Permission, Resource, current, require, require_platform
@@ -27,11 +30,12 @@ from proto.projects.v1.projects_pb2_grpc import ProjectsServicer
 class ProjectsServer(ProjectsServicer):
     """Answers the calls of projects.proto."""
 
-    def __init__(self, database: Database, sealer: Sealer, limits: PreviewLimits) -> None:
+    def __init__(self, database: Database, sealer: Sealer, limits: PreviewLimits, tokens: Tokens | None = None) -> None:
         self._database, self._limits = database, limits
         self._catalog, self._deployments = Catalog(database), Deployments(database, limits)
         self._previews = Previews(database)
         self._env, self._routing = Env(database, sealer), Routing(database)
+        self._sources = CommitSources(database, Links(database, sealer), tokens)
 
     async def CreateProject(self, request: pb.CreateProjectRequest, context: Any) -> pb.Project:
         """The project and its first env vars, or neither."""
@@ -138,6 +142,7 @@ class ProjectsServer(ProjectsServicer):
             env={one.name: one.value for one in variables if one.scope != "build"},
             build_env={one.name: one.value for one in variables if one.scope != "run"},
             rules=json.dumps(await self._routing.of(project.id)),
+            source=convert.source_to(await self._sources.of(deployment)),
         )
 
     async def _reach(self, request: pb.GetDeploymentRequest, permission: Permission) -> Deployment:

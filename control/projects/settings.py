@@ -6,6 +6,7 @@ import platform
 
 from pydantic import Field
 
+from control.projects.github.app import App
 from kernel.settings import Settings
 
 
@@ -29,6 +30,14 @@ class ProjectsSettings(Settings):
         hooks_ports: that a hook's URL may name, or `any`.
         hooks_lease_s: a worker that is silent for so long loses the hook that it delivers for to another; well above
             the 15 s that an attempt may take.
+        webhook_queue: deliveries of one repository that may wait at a time; more than a busy day's pushes in a minute.
+        webhook_days: how long a delivery is kept with what became of it, and can be done again.
+        allow_private_sources: whether repositories may be cloned by http and from addresses of private networks;
+            for a machine of one's own, with a git server beside it.
+        github_app_id, github_private_key, github_webhook_secret: of the GitHub App; without an id there is none.
+        github_client_id, github_client_secret: of the same, for claims of installations.
+        github_slug: the App's name in its address on GitHub.
+        github_api_url, github_url: others for GitHub Enterprise Server.
         consumer: this member's name in the group `projects`; stable across restarts, so that it takes up what it held.
     """
 
@@ -46,4 +55,31 @@ class ProjectsSettings(Settings):
     hooks_insecure: bool = False
     hooks_ports: str = "80 443 8080 8443"
     hooks_lease_s: float = Field(default=60.0, gt=15)
+    webhook_queue: int = Field(default=100, ge=1)
+    webhook_days: int = Field(default=14, ge=1)
+    allow_private_sources: bool = False
+    github_app_id: str = ""
+    github_private_key: str = ""
+    github_webhook_secret: str = ""
+    github_client_id: str = ""
+    github_client_secret: str = ""
+    github_slug: str = ""
+    github_api_url: str = "https://api.github.com"
+    github_url: str = "https://github.com"
     consumer: str = platform.node() or "projects"
+
+    @property
+    def github(self) -> App | None:
+        """The GitHub App, None when there is none."""
+        if not self.github_app_id:
+            return None
+        return App(
+            self.github_app_id,
+            self.github_private_key.replace("\\n", "\n"),  # a PEM on one line, as some tools keep it
+            self.github_webhook_secret,
+            self.github_client_id,
+            self.github_client_secret,
+            self.github_slug,
+            self.github_api_url.rstrip("/"),
+            self.github_url.rstrip("/"),
+        )

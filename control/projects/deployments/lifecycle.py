@@ -11,6 +11,7 @@ from typing import Final
 
 from control.projects.catalog.service import clear_live, set_live
 from control.projects.deployments.service import PRODUCTION
+from control.projects.github.reports import note_deployment
 from control.projects.hooks.notices import of_deployment
 from control.projects.hooks.notify import notify
 from kernel.database import Database, load_queries
@@ -60,6 +61,7 @@ class Lifecycle:
             if row is None:
                 log.info("%s does not move to %s: late, repeated or unknown", change.deployment_id, state)
                 return
+            await note_deployment(tx, change.deployment_id)
             if row["moved"] and (notice := of_deployment(row)):
                 await notify(tx, notice)
             if change.environment != PRODUCTION:

@@ -64,12 +64,7 @@ class Previews:
             ShipoffError: PREVIEW_NOT_FOUND, PROJECT_NOT_FOUND.
         """
         async with self._database.transaction() as tx:
-            await lock(tx, project_id)  # no deployment makes it anew in between
-            if await tx.fetchval(SQL["remove"], project_id, environment) is None:
-                raise PREVIEW_NOT_FOUND(f"there is no environment {environment[:80]!r}")
-            event = EnvironmentDeleted(project_id, environment)
-            await publish(tx, Envelope(data=event, key=f"{project_id}/{environment}", trace=traceparent.get()))
-            await notify(tx, of_preview(project_id, environment, "deleted"))
+            await end(tx, project_id, environment)
 
     async def expired(self) -> list[tuple[str, str]]:
         """Project and environment of those whose time is over, at most 100."""
@@ -86,3 +81,17 @@ async def touch(tx: Transaction, project_id: str, environment: str, limits: Prev
         raise PREVIEW_LIMIT(f"a project has at most {limits.count} previews at a time")
     if await tx.fetchval(SQL["touch"], project_id, environment, limits.days):
         await notify(tx, of_preview(project_id, environment, "created"))
+
+
+async def end(tx: Transaction, project_id: str, environment: str) -> None:
+    """Ends a preview in a transaction of the caller's.
+
+    Raises:
+        ShipoffError: PREVIEW_NOT_FOUND, PROJECT_NOT_FOUND.
+    """
+    await lock(tx, project_id)  # no deployment makes it anew in between
+    if await tx.fetchval(SQL["remove"], project_id, environment) is None:
+        raise PREVIEW_NOT_FOUND(f"there is no environment {environment[:80]!r}")
+    event = EnvironmentDeleted(project_id, environment)
+    await publish(tx, Envelope(data=event, key=f"{project_id}/{environment}", trace=traceparent.get()))
+    await notify(tx, of_preview(project_id, environment, "deleted"))

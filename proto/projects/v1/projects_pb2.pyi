@@ -693,6 +693,7 @@ class DeploymentSpec(_message.Message):
     ENV_FIELD_NUMBER: _builtins.int
     BUILD_ENV_FIELD_NUMBER: _builtins.int
     RULES_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
     rules: _builtins.str
     """JSON object: the owner's"""
     @_builtins.property
@@ -707,6 +708,10 @@ class DeploymentSpec(_message.Message):
     def build_env(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """for builds"""
 
+    @_builtins.property
+    def source(self) -> Global___Source:
+        """where a build fetches its commit, unless the gateway has it"""
+
     def __init__(
         self,
         *,
@@ -715,14 +720,51 @@ class DeploymentSpec(_message.Message):
         env: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         build_env: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         rules: _builtins.str = ...,
+        source: Global___Source | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "project", b"project"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "project", b"project", "source", b"source"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_env", b"build_env", "deployment", b"deployment", "env", b"env", "project", b"project", "rules", b"rules"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build_env", b"build_env", "deployment", b"deployment", "env", b"env", "project", b"project", "rules", b"rules", "source", b"source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeploymentSpec: _TypeAlias = DeploymentSpec  # noqa: Y015
+
+@_typing.final
+class Source(_message.Message):
+    """A commit in a repository elsewhere."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLONE_URL_FIELD_NUMBER: _builtins.int
+    COMMIT_FIELD_NUMBER: _builtins.int
+    REF_FIELD_NUMBER: _builtins.int
+    USERNAME_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    clone_url: _builtins.str
+    commit: _builtins.str
+    """full object id"""
+    ref: _builtins.str
+    """had the commit when it was pushed"""
+    username: _builtins.str
+    """with the password: a credential that lives for a while; "" is none"""
+    password: _builtins.str
+    def __init__(
+        self,
+        *,
+        clone_url: _builtins.str = ...,
+        commit: _builtins.str = ...,
+        ref: _builtins.str = ...,
+        username: _builtins.str = ...,
+        password: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clone_url", b"clone_url", "commit", b"commit", "password", b"password", "ref", b"ref", "username", b"username"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Source: _TypeAlias = Source  # noqa: Y015
 
 @_typing.final
 class DeleteProjectRequest(_message.Message):
