@@ -10,11 +10,11 @@ from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
 from kernel.errors import define
 
-DELIVERY_NOT_FOUND = define(
-    "DELIVERY_NOT_FOUND", source="client", status=404, hint="see what came: shipoff repo deliveries"
+WEBHOOK_NOT_FOUND = define(
+    "WEBHOOK_NOT_FOUND", source="client", status=404, hint="see what came: shipoff repo deliveries"
 )
-DELIVERY_OPEN = define(
-    "DELIVERY_OPEN", source="client", status=409, hint="it waits or is being worked on; see it again in a moment"
+WEBHOOK_OPEN = define(
+    "WEBHOOK_OPEN", source="client", status=409, hint="it waits or is being worked on; see it again in a moment"
 )
 SQL: Final = load_queries("control.projects.webhooks")
 PAGE: Final = 20
@@ -60,21 +60,21 @@ class History:
         """One of a project's.
 
         Raises:
-            ShipoffError: DELIVERY_NOT_FOUND.
+            ShipoffError: WEBHOOK_NOT_FOUND.
         """
         if found := await self.of(project_id, 1, only=delivery_id):
             return found[0]
-        raise DELIVERY_NOT_FOUND(f"the project has no delivery {delivery_id[:80]!r}")
+        raise WEBHOOK_NOT_FOUND(f"the project has no delivery {delivery_id[:80]!r}")
 
     async def again(self, tx: Transaction, project_id: str, delivery_id: str) -> None:
         """Puts one that is over back into the queue, for this project; others of a shared repository are left alone.
 
         Raises:
-            ShipoffError: DELIVERY_NOT_FOUND, DELIVERY_OPEN.
+            ShipoffError: WEBHOOK_NOT_FOUND, WEBHOOK_OPEN.
         """
         await self.get(project_id, delivery_id)
         if await tx.fetchval(SQL["again"], delivery_id, project_id) is None:
-            raise DELIVERY_OPEN("the delivery is not over")
+            raise WEBHOOK_OPEN("the delivery is not over")
 
 
 def _delivery(row: Row, project_id: str) -> Delivery:

@@ -23,7 +23,7 @@ from kernel.errors import ShipoffError, define
 
 log = logging.getLogger(__name__)
 
-DELIVERY_LOST = define("DELIVERY_LOST", retryable=True, hint="another worker has it by now")
+WEBHOOK_LOST = define("WEBHOOK_LOST", retryable=True, hint="another worker has it by now")
 SQL: Final = load_queries("control.projects.webhooks")
 LEASE_S: Final = 60.0
 WORK_S: Final = 40.0  # below the lease: who still works has it still
@@ -110,7 +110,7 @@ class Worker:
                 outcomes = await self._apply(tx, row, events)
             stored = [*row["outcomes"], *(one.stored() for one in outcomes)]
             if await tx.execute(SQL["finish"], row["id"], row["attempts"], stored) != "UPDATE 1":
-                raise DELIVERY_LOST(f"{row['id']} was taken up by another worker")
+                raise WEBHOOK_LOST(f"{row['id']} was taken up by another worker")
 
     async def _failed(self, row: Row, error: Exception) -> None:
         expected = isinstance(error, ShipoffError | TimeoutError)
