@@ -12,7 +12,7 @@ from kernel.authority import Border, Owners
 from kernel.database import Database, load_queries
 from kernel.objects import ObjectStore, StoreSettings
 from kernel.rpc import RpcClient, RpcServer
-from kernel.sealing import Sealer
+from kernel.sealing import Sealer, ring_of
 from kernel.service import run
 from kernel.streams import Consumer, OutboxRelay, connect
 from kernel.telemetry import AdminDoor
@@ -43,6 +43,7 @@ from orchestrator.logs import LogClient
 from orchestrator.operate.door import RunningDoor
 from orchestrator.operate.exec import ExecLimits, Execs
 from orchestrator.operate.processes import Processes
+from orchestrator.operate.sealing import SealingDoor
 from orchestrator.operate.usage import Meter
 from orchestrator.patience import Patience
 from orchestrator.release.canary import Canary
@@ -72,6 +73,7 @@ from proto.orchestrator.v1.orchestrator_pb2_grpc import add_OrchestratorServicer
 from proto.orchestrator.v1.running_pb2_grpc import add_RunningServicer_to_server
 from proto.projects.v1.owners import team_of
 from proto.projects.v1.projects_pb2_grpc import ProjectsStub
+from proto.sealing.v1.sealing_pb2_grpc import add_SealingServicer_to_server
 
 NAME = "orchestrator"
 SQL = load_queries("orchestrator")
@@ -103,7 +105,7 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         stack.push_async_callback(driver.close)
         artifacts = Artifacts(store, settings.work_dir / "slugs", note=partial(database.execute, SQL["note_use"]))
         sources = Sources(settings.gateway_url, settings.service_token)
-        sealer = Sealer(settings.env_key)
+        sealer = Sealer(ring_of(settings.env_keys, settings.env_key))
         acknowledgements = Acknowledgements(redis)
 
         instances = Instances(database, driver, artifacts, logs, ceiling(settings))
@@ -172,6 +174,7 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         server.add(add_RunningServicer_to_server, running)
         server.add(add_OrchestratorServicer_to_server, Door(database, owners))
         server.add(add_ExplainServicer_to_server, ExplainDoor(database, redis, owners))
+        server.add(add_SealingServicer_to_server, SealingDoor(database, sealer))
         await server.start()
         stack.push_async_callback(server.stop)
 

@@ -17,6 +17,8 @@ class OrchestratorSettings(Settings):
         listen: gRPC, host:port.
         admin: /healthz, /readyz, /metrics, host:port.
         env_key: 32 bytes in base64: seals the env snapshots of releases.
+        env_keys: several of them, `NAME:BASE64` with commas between: the first one seals, and all of them open. With
+            `env_key` too, that one is the last of the ring.
         work_dir: builds, unpacked slugs and instances lie below it.
         run_dir: short path for unix sockets.
         runtimes_dir: language runtimes that the platform unpacked itself; "" when the system has them all.
@@ -68,7 +70,8 @@ class OrchestratorSettings(Settings):
     database_url: str
     redis_url: str
     service_token: str
-    env_key: str
+    env_key: str = ""
+    env_keys: str = ""
     projects_address: str
     auth_address: str = "127.0.0.1:7001"
     logsink_address: str

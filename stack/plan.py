@@ -77,6 +77,7 @@ def draw_up(state: State, settings: StackSettings) -> Blueprint:
         s3=_s3_variables(s3),
         service_token=secret["service_token"],
         env_key=secret["env_key"],
+        env_keys=secret.get("env_keys", ""),
         workers=settings.workers(),
         owner=os.getpid(),
         log_level=settings.log_level,

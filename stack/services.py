@@ -53,6 +53,7 @@ class Plan:
         s3: the variables SHIPOFF_S3_….
         service_token: between services.
         env_key: seals env vars, signing keys and second factors.
+        env_keys: several of them, the first one seals; "" leaves it to `env_key` (stack/keys.py).
         workers: of the router.
         owner: pid whose end ends everything.
         log_level: of all.
@@ -72,6 +73,7 @@ class Plan:
     owner: int
     log_level: str
     runtimes: str
+    env_keys: str = ""
 
     @property
     def requests_token(self) -> str:
@@ -112,15 +114,14 @@ class Plan:
             case "logsink":
                 return {"DATABASE_URL": self.databases[service]}
             case "projects":
-                return {"DATABASE_URL": self.databases[service], "ENV_KEY": self.env_key, "CONSUMER": "projects"}
+                return {"DATABASE_URL": self.databases[service], "CONSUMER": "projects"} | self._keys
             case "orchestrator":
                 return {
                     "DATABASE_URL": self.databases[service],
-                    "ENV_KEY": self.env_key,
                     "WORK_DIR": str(self.state / "apps"),
                     "APPS_URL": self.apps_url,
                     "RUNTIMES_DIR": self.runtimes,
-                }
+                } | self._keys
             case "gateway":
                 return {
                     "REPOS_DIR": str(self.state / "repos"),
@@ -129,6 +130,10 @@ class Plan:
                 }
             case _:
                 return {"WORKERS": str(self.workers), "STATE_DIR": str(self.state / "table"), "NODE": "local"}
+
+    @property
+    def _keys(self) -> dict[str, str]:
+        return {"ENV_KEYS": self.env_keys} if self.env_keys else {"ENV_KEY": self.env_key}
 
     def _reached(self, service: str) -> dict[str, str]:
         """What a service needs to reach others."""

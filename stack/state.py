@@ -130,6 +130,15 @@ class State:
             write_private(path, json.dumps(known, indent=1))
         return known
 
+    def keep_secrets(self, changed: dict[str, str]) -> None:
+        """Replaces some of the secrets; what runs has them after its next start."""
+        write_private(self.directory / "secrets.json", json.dumps(self.secrets() | changed, indent=1))
+
+    def address(self, service: str) -> str:
+        """Where a service of this directory's stack listens, host:port; "" before the first start."""
+        port = self._json(self.directory / "ports.json").get(service)
+        return f"127.0.0.1:{port}" if port else ""
+
     def ports(self, settings: StackSettings, together: dict[str, int]) -> dict[str, int]:
         """A free port for each name: the one that it had, else its default, else any; remembered.
 

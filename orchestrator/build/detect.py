@@ -12,8 +12,19 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from kernel.errors import define
+from kernel.frameworks import BY_ID, CATALOG
 from orchestrator.build import project_file
-from orchestrator.build.frameworks import custom, node, php, procfile, python, static
+from orchestrator.build.frameworks import (
+    custom,
+    hugo,
+    node,
+    node_servers,
+    node_sites,
+    php,
+    procfile,
+    python,
+    static,
+)
 from orchestrator.build.plan import BuildPlan, BuildSettings, Runtime
 from orchestrator.build.running import Health
 from orchestrator.build.tree import SourceTree
@@ -27,11 +38,26 @@ FRAMEWORK_UNKNOWN = define(
 BUILD_PLAN_INVALID = define("BUILD_PLAN_INVALID", source="client", status=422)
 
 Recogniser = Callable[[SourceTree], BuildPlan | None]
-FRAMEWORKS: Final[dict[str, Recogniser]] = {
+_RECOGNISERS: Final[dict[str, Recogniser]] = {
     "procfile": procfile.procfile,
-    "next": node.next_js,
-    "vite": node.vite,
-    "spa": node.other_spa,
+    "laravel": php.laravel,
+    "lumen": php.lumen,
+    "symfony": php.symfony,
+    "django": python.django,
+    "hugo": hugo.hugo,
+    "next": node_servers.next_js,
+    "nuxt": node_servers.nuxt,
+    "nest": node_servers.nest,
+    "angular": node_sites.angular,
+    "sveltekit": node_sites.sveltekit,
+    "astro": node_sites.astro,
+    "react": node_sites.react,
+    "vue": node_sites.vue,
+    "svelte": node_sites.svelte,
+    "vite": node_sites.vite,
+    "spa": node_sites.other_spa,
+    "express": node_servers.express,
+    "fastify": node_servers.fastify,
     "node": node.node,
     "fastapi": python.fastapi,
     "flask": python.flask,
@@ -39,13 +65,11 @@ FRAMEWORKS: Final[dict[str, Recogniser]] = {
     "wsgi": python.wsgi,
     "php": php.php,
     "static": static.static,
+    "custom": custom.nothing,
 }
-_IMPLIED: Final[dict[str, Runtime]] = {
-    "next": "node", "vite": "node", "spa": "node", "node": "node", "php": "php",
-    "fastapi": "python", "flask": "python", "asgi": "python", "wsgi": "python",
-}  # fmt: skip
+FRAMEWORKS: Final = {one.id: _RECOGNISERS[one.id] for one in CATALOG}  # the catalogue's order
 LOOKED_FOR: Final = (
-    "Procfile; package.json with next, vite, another bundler or a start script; an app of FastAPI, Flask, Django "
+    "Procfile; package.json with a framework, a bundler or a start script; hugo.toml; an app of FastAPI, Flask, Django "
     "or any ASGI/WSGI framework (main.py, app.py …); index.php, public/index.php or composer.json; "
     "index.html or public/index.html"
 )
@@ -105,11 +129,17 @@ def _recognise(tree: SourceTree, settings: BuildSettings) -> BuildPlan:
     if found is not None and not (settings.run_command and found.framework == "static"):
         return found
     if settings.run_command or settings.output_dir:
-        return custom.base(tree, wanted if wanted in FRAMEWORKS else "custom", _IMPLIED.get(wanted))
+        return custom.base(tree, wanted if wanted in FRAMEWORKS else "custom", _implied(wanted))
     top = ", ".join(tree.top()[:20]) or "no files"
     if wanted in FRAMEWORKS:
         raise FRAMEWORK_UNKNOWN(f"this is no {wanted} project that can be built without more words (it has {top})")
     raise FRAMEWORK_UNKNOWN(f"no framework was recognised; looked for {LOOKED_FOR}; the repository has {top}")
+
+
+def _implied(framework: str) -> Runtime | None:
+    """The language that a framework is written in; None when it says nothing of it."""
+    runtime = BY_ID[framework].runtime if framework in BY_ID else "none"
+    return None if runtime == "none" or framework == "hugo" else runtime
 
 
 def _install(found: BuildPlan, command: str) -> str:

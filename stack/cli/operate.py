@@ -1,4 +1,4 @@
-"""The operator's commands: up, status, down, token, doctor."""
+"""The operator's commands: up, status, down, token, rotate-keys, doctor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOWN_S: Final = 120.0
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the application."""
-    for command in (up, status, down, token, doctor):
+    for command in (up, status, down, token, rotate_keys, doctor):
         app.command()(command)
 
 
@@ -108,6 +108,35 @@ def token(
     state = State(_directory(directory))
     address = auth_address(state)
     print(asyncio.run(make_token(address, state.secrets()["service_token"], name)))
+
+
+def rotate_keys(
+    directory: Dir = None,
+    add: Annotated[bool, typer.Option("--add", help="First step: put a new key in front.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Last step: forget the older keys.")] = False,
+) -> None:
+    """Replace the key that seals secrets at rest: --add, restart, then without options, --drop, restart.
+
+    Without options everything is sealed anew under the first key of the ring. It may be broken off and run again.
+    """
+    from stack import keys
+    from stack.state import State
+    from stack.status import auth_address
+
+    state = State(_directory(directory))
+    if add:
+        print(f"the key {keys.add(state)} is in front; restart (shipoff down, shipoff up), then: shipoff rotate-keys")
+        return
+    if drop:
+        print(f"forgotten: {', '.join(keys.drop(state)) or 'nothing'}; the next start is without")
+        return
+    auth_address(state)  # it runs, or says that it does not
+
+    async def follow() -> None:
+        async for line in keys.reseal(state):
+            print(line, flush=True)
+
+    asyncio.run(follow())
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:

@@ -1,8 +1,9 @@
-"""JavaScript: Next.js, Vite and other bundlers, and any server with a start script."""
+"""Node.js: what all its frameworks share (package managers, scripts, dependencies), and any server with a start."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, Final
 
 from orchestrator.build.plan import BuildPlan
@@ -34,17 +35,6 @@ _SERVERS: Final = frozenset(
         "socket.io",
     }
 )
-# Bundlers that write a site: package -> (folder, whether unknown paths belong to its index.html).
-_BUNDLERS: Final[dict[str, tuple[str, bool]]] = {
-    "react-scripts": ("build", True),
-    "@vue/cli-service": ("dist", True),
-    "astro": ("dist", False),
-    "gatsby": ("public", False),
-    "@11ty/eleventy": ("_site", False),
-    "vitepress": (".vitepress/dist", False),
-    "parcel": ("dist", True),
-    "@docusaurus/core": ("build", False),
-}
 _MAINS: Final = (
     "server.js",
     "index.js",
@@ -57,55 +47,21 @@ _MAINS: Final = (
 )
 
 
-def next_js(tree: SourceTree) -> BuildPlan | None:
-    """Next.js: a server, or a static site when its configuration says `output: 'export'`."""
-    package = tree.json("package.json")
-    if "next" not in _dependencies(package):
-        return None
-    config = _config(tree, "next.config")
-    build = _script(package, "build") or "next build"
-    if re.search(r"output\s*:\s*['\"]export['\"]", config):
-        return BuildPlan("next", "static", "node", install=install(tree), build=build, output_dir="out")
-    run = 'exec next start -H 0.0.0.0 -p "$PORT"'
-    return BuildPlan("next", "dynamic", "node", install=install(tree), build=build, run=run)
-
-
-def vite(tree: SourceTree) -> BuildPlan | None:
-    """Vite without a server of its own: a static site, one page for all paths."""
-    package = tree.json("package.json")
-    if "vite" not in _dependencies(package) or _serves(package):
-        return None
-    match = re.search(r"outDir\s*:\s*['\"]([^'\"]+)['\"]", _config(tree, "vite.config"))
-    output = match[1].removeprefix("./").rstrip("/") if match and ".." not in match[1] else "dist"
-    build = _script(package, "build") or "vite build"
-    return BuildPlan("vite", "static", "node", install=install(tree), build=build, output_dir=output, spa=True)
-
-
-def other_spa(tree: SourceTree) -> BuildPlan | None:
-    """The other bundlers whose output folder is known."""
-    package = tree.json("package.json")
-    build = _script(package, "build")
-    if not build or _serves(package):
-        return None
-    for name, (output, spa) in _BUNDLERS.items():
-        if name in _dependencies(package):
-            return BuildPlan("spa", "static", "node", install=install(tree), build=build, output_dir=output, spa=spa)
-    return None
-
-
 def node(tree: SourceTree) -> BuildPlan | None:
     """Anything with a start script or a customary main file; pages alone with a package.json are no server."""
-    if not tree.has("package.json"):
-        return None
-    package = tree.json("package.json")
-    run = start(tree, package)
-    return None if run == "" else _with(base(tree, "node"), run)
+    return server(tree, "node") if tree.has("package.json") else None
+
+
+def server(tree: SourceTree, framework: str) -> BuildPlan | None:
+    """A server that is started as package.json says; None when it says nothing."""
+    run = start(tree, tree.json("package.json"))
+    return replace(base(tree, framework), run=run) if run else None
 
 
 def base(tree: SourceTree, framework: str) -> BuildPlan:
     """A server that is yet to get its run command: installed, and built when it has a build script."""
     package = tree.json("package.json")
-    build = _script(package, "build")
+    build = script(package, "build")
     # Without a build step, what only development needs would be dead weight in every start.
     command = install(tree, production=not build)
     return BuildPlan(framework, "dynamic", "node", install=command, build=build)
@@ -113,11 +69,8 @@ def base(tree: SourceTree, framework: str) -> BuildPlan:
 
 def start(tree: SourceTree, package: dict[str, Any]) -> str:
     """The run command, "" when there is none."""
-    scripts = _scripts(package)
-    if script := scripts.get("start", ""):
-        # npm itself would stay in memory (40 MB) and between the platform's SIGTERM and the app.
-        plain = not {"prestart", "poststart"} & scripts.keys() and "npm" not in script
-        return script if plain else "exec npm start"
+    if said := _started_by(package, "start"):
+        return said
     main = str(package.get("main", ""))
     if main and main in tree.files:
         return f"exec node {_quoted(main)}"
@@ -125,6 +78,19 @@ def start(tree: SourceTree, package: dict[str, Any]) -> str:
         if name in tree.files and not tree.has("index.html"):
             return f"exec node {name}"
     return ""
+
+
+def start_in_production(package: dict[str, Any]) -> str:
+    """What the script `start:prod` runs, "" without one."""
+    return _started_by(package, "start:prod")
+
+
+def _started_by(package: dict[str, Any], name: str) -> str:
+    scripts = scripts_of(package)
+    command = scripts.get(name, "")
+    # npm itself would stay in memory (40 MB) and between the platform's SIGTERM and the app.
+    plain = not {f"pre{name}", f"post{name}"} & scripts.keys() and "npm" not in command
+    return command if plain else f"exec npm {'start' if name == 'start' else f'run {name}'}"
 
 
 def install(tree: SourceTree, *, production: bool = False) -> str:
@@ -137,10 +103,6 @@ def install(tree: SourceTree, *, production: bool = False) -> str:
     return f"npm {verb} " + ("--omit=dev" if production else "--include=dev")
 
 
-def _with(plan: BuildPlan, run: str) -> BuildPlan:
-    return BuildPlan(plan.framework, "dynamic", "node", install=plan.install, build=plan.build, run=run)
-
-
 def _manager(tree: SourceTree, name: str, default: str) -> str:
     """Through npx in the version that package.json names, because machines have neither pnpm nor yarn."""
     wanted = str(tree.json("package.json").get("packageManager", ""))
@@ -148,27 +110,32 @@ def _manager(tree: SourceTree, name: str, default: str) -> str:
     return f"npx --yes {name}@{match[1] if match else default}"
 
 
-def _scripts(package: dict[str, Any]) -> dict[str, str]:
+def scripts_of(package: dict[str, Any]) -> dict[str, str]:
+    """The scripts, by name."""
     scripts = package.get("scripts", {})
     return {str(k): str(v) for k, v in scripts.items()} if isinstance(scripts, dict) else {}
 
 
-def _script(package: dict[str, Any], name: str) -> str:
-    return f"npm run {name}" if name in _scripts(package) else ""
+def script(package: dict[str, Any], name: str) -> str:
+    """The command that runs a script, "" when there is none of that name."""
+    return f"npm run {name}" if name in scripts_of(package) else ""
 
 
-def _dependencies(package: dict[str, Any]) -> set[str]:
+def dependencies(package: dict[str, Any]) -> set[str]:
+    """All packages that it names, those for development too."""
     found: set[str] = set()
     for key in ("dependencies", "devDependencies"):
         found |= set(package.get(key) or {})
     return found
 
 
-def _serves(package: dict[str, Any]) -> bool:
+def serves(package: dict[str, Any]) -> bool:
+    """Whether it depends on something that answers requests by itself."""
     return bool(_SERVERS & set(package.get("dependencies") or {}))
 
 
-def _config(tree: SourceTree, stem: str) -> str:
+def config(tree: SourceTree, stem: str) -> str:
+    """The text of a tool's configuration, in whichever kind of JavaScript it is."""
     return "\n".join(tree.text(f"{stem}.{suffix}") for suffix in ("js", "mjs", "cjs", "ts", "mts"))
 
 

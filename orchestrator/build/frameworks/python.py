@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from orchestrator.build.plan import BuildPlan
@@ -51,6 +51,19 @@ def is_python(tree: SourceTree) -> bool:
     )
 
 
+def django(tree: SourceTree) -> BuildPlan | None:
+    """Django: by WSGI, unless it names an ASGI server or Channels; static files are gathered when WhiteNoise serves."""
+    if not tree.has("manage.py") and not _names(tree, "django"):
+        return None
+    found = [app for app in _apps(tree) if app.framework in ("wsgi", "asgi")]
+    asynchronous = any(_names(tree, name) for name in ("channels", "daphne", "uvicorn"))
+    found.sort(key=lambda app: (app.interface == "asgi") is not asynchronous)
+    if not found:
+        return None
+    build = "python manage.py collectstatic --noinput" if _names(tree, "whitenoise") and tree.has("manage.py") else ""
+    return replace(_planned(tree, "django", found[0]), build=build)
+
+
 def fastapi(tree: SourceTree) -> BuildPlan | None:
     """A FastAPI object."""
     return _plan(tree, "fastapi")
@@ -67,7 +80,7 @@ def asgi(tree: SourceTree) -> BuildPlan | None:
 
 
 def wsgi(tree: SourceTree) -> BuildPlan | None:
-    """Any WSGI app, Django's among them."""
+    """Any WSGI app."""
     return _plan(tree, "wsgi")
 
 
@@ -90,10 +103,12 @@ def install(tree: SourceTree, *servers: str) -> str:
 
 def _plan(tree: SourceTree, framework: str) -> BuildPlan | None:
     found = next((app for app in _apps(tree) if app.framework == framework), None)
-    if found is None:
-        return None
-    server = "gunicorn" if found.interface == "wsgi" else "uvicorn"
-    return BuildPlan(framework, "dynamic", "python", install=install(tree, server), run=f"exec {_command(tree, found)}")
+    return None if found is None else _planned(tree, framework, found)
+
+
+def _planned(tree: SourceTree, framework: str, app: AppObject) -> BuildPlan:
+    server = "gunicorn" if app.interface == "wsgi" else "uvicorn"
+    return BuildPlan(framework, "dynamic", "python", install=install(tree, server), run=f"exec {_command(tree, app)}")
 
 
 def _command(tree: SourceTree, app: AppObject) -> str:

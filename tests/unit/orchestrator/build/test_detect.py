@@ -40,19 +40,19 @@ def planned(texts: Mapping[str, str], **settings: str) -> BuildPlan:
         ),
         ({"package.json": VITE, "vite.config.ts": "build: { outDir: '../../etc' }"}, "vite", "static", "dist"),
         (
-            {"package.json": json.dumps({"scripts": {"build": "x"}, "dependencies": {"react-scripts": "5"}})},
+            {"package.json": json.dumps({"scripts": {"build": "x"}, "dependencies": {"gatsby": "5"}})},
             "spa",
             "static",
-            "build",
+            "public",
         ),
         ({"package.json": NEXT}, "next", "dynamic", ""),
         ({"package.json": NEXT, "next.config.mjs": "export default { output: 'export' }"}, "next", "static", "out"),
-        ({"package.json": EXPRESS}, "node", "dynamic", ""),
+        ({"package.json": EXPRESS}, "express", "dynamic", ""),
         ({"package.json": "{}", "index.html": ""}, "static", "static", ""),
         ({"app.py": FLASK, "requirements.txt": "flask"}, "flask", "dynamic", ""),
         ({"main.py": FASTAPI, "requirements.txt": "fastapi"}, "fastapi", "dynamic", ""),
         ({"main.py": FASTAPI, "package.json": VITE.replace("build", "check")}, "vite", "static", "dist"),
-        ({"shop/wsgi.py": "application = get_wsgi_application()", "manage.py": ""}, "wsgi", "dynamic", ""),
+        ({"shop/wsgi.py": "application = get_wsgi_application()", "manage.py": ""}, "django", "dynamic", ""),
         ({"asgi.py": "async def app(scope, receive, send): pass"}, "asgi", "dynamic", ""),
         ({"wsgi.py": "def application(environ, start_response): pass"}, "wsgi", "dynamic", ""),
         ({"index.php": ""}, "php", "dynamic", ""),
@@ -158,7 +158,7 @@ def test_a_server_that_vite_builds_pages_for_is_no_static_site() -> None:
         {"scripts": {"build": "vite build", "start": "node s.js"}, "dependencies": {"vite": "7", "express": "5"}}
     )
     found = planned({"package.json": both})
-    assert (found.framework, found.kind, found.build, found.run) == ("node", "dynamic", "npm run build", "node s.js")
+    assert (found.framework, found.kind, found.build, found.run) == ("express", "dynamic", "npm run build", "node s.js")
 
 
 def test_a_projects_gunicorn_configuration_is_left_alone() -> None:
@@ -263,6 +263,6 @@ def test_links_in_a_tree_are_not_read(tmp_path: Path) -> None:
 )
 def test_every_example_is_recognised(name: str) -> None:
     root = Path(__file__).parents[4] / "examples" / name
-    expected = {"static-html": "static", "node-express": "node", "vite-spa": "vite"}
+    expected = {"static-html": "static", "node-express": "express", "vite-spa": "react"}
     want = expected.get(name) or name.removeprefix("python-").removesuffix("-plain")
     assert detect(root, BuildSettings()).framework == want
