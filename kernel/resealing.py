@@ -26,7 +26,7 @@ class SealedTable:
     """Where sealed values are.
 
     Attributes:
-        name: for people.
+        name: of the table.
         key: the columns of its primary key, all text.
         column: that holds the sealed value.
         place: what a row's value is bound to.
@@ -59,6 +59,7 @@ class Resealed:
     """How far a table has got.
 
     Attributes:
+        table: and column, for people.
         resealed: rows that were brought under the primary key.
         changed: rows that somebody else changed first.
         broken: rows that no key of the ring opens.
@@ -84,7 +85,7 @@ class Resealing:
     async def run(self) -> AsyncIterator[Resealed]:
         """Reseals everything; tells the counts of a table after each batch and once at its end."""
         for table in self._tables:
-            counts, after = Resealed(table.name), ("",) * len(table.key)
+            counts, after = Resealed(f"{table.name}.{table.column}"), ("",) * len(table.key)
             while rows := await self._database.fetch(table.stale, self._sealer.head, BATCH, *after):
                 for row in rows:
                     await self._reseal(table, row, counts)

@@ -30,7 +30,7 @@ KEYS_IN_ROTATION = define(
     status=409,
     hint="end that first: shipoff rotate-keys, then shipoff rotate-keys --drop",
 )
-SERVICES: Final = ("projects", "orchestrator")  # that seal something
+SERVICES: Final = ("auth", "projects", "orchestrator")  # that seal something
 _DONE: Final = "resealed_under"
 
 

@@ -110,7 +110,8 @@ class Plan:
     def _own(self, service: str) -> dict[str, str]:
         match service:
             case "auth":
-                return {"DATABASE_URL": self.databases[service], "SEAL_KEY": self.env_key, "CONSUMER": "auth"}
+                ring = self.env_keys or self.env_key
+                return {"DATABASE_URL": self.databases[service], "SEAL_KEY": ring, "CONSUMER": "auth"}
             case "logsink":
                 return {"DATABASE_URL": self.databases[service]}
             case "projects":

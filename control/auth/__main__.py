@@ -7,6 +7,7 @@ import asyncio
 from control.auth.audit.server import AuditServer
 from control.auth.audit.service import AuditLog
 from control.auth.keys.service import Keys
+from control.auth.sealing import SealingServer
 from control.auth.server import AuthServer
 from control.auth.settings import AuthSettings
 from kernel.authority import Border
@@ -20,6 +21,7 @@ from kernel.streams import Consumer, connect
 from kernel.telemetry import AdminDoor
 from proto.auth.v1.audit_pb2_grpc import add_AuditServicer_to_server
 from proto.auth.v1.auth_pb2_grpc import add_AuthServicer_to_server
+from proto.sealing.v1.sealing_pb2_grpc import add_SealingServicer_to_server
 
 
 async def main(stop: asyncio.Event) -> None:
@@ -29,11 +31,13 @@ async def main(stop: asyncio.Event) -> None:
     redis = connect(settings.redis_url)
     host, _, port = settings.admin.rpartition(":")
     door = AdminDoor(host, int(port), lambda: _missing(database))
-    keys = Keys(database, Sealer(settings.seal_key))
+    sealer = Sealer(settings.seal_key)
+    keys = Keys(database, sealer)
     border = Border(lambda: _own(keys))
     server = RpcServer(settings.listen, settings.service_token, admit=border.enter)
     server.add(add_AuthServicer_to_server, AuthServer(database, keys))
     server.add(add_AuditServicer_to_server, AuditServer(database))
+    server.add(add_SealingServicer_to_server, SealingServer(database, sealer))
     log = AuditLog(database, settings.audit_days)
     records = Consumer(redis, "audit", "auth", settings.consumer, log.apply)
     try:

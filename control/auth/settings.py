@@ -21,7 +21,8 @@ class AuthSettings(Settings):
         consumer: this member's name in the group `auth`; stable across restarts, so that it takes up what it held.
         audit_days: for which audit records are kept, 90 or more; 0 is for ever.
         service_token: what callers show.
-        seal_key: encrypts signing keys and second factors; 32 bytes in base64.
+        seal_key: encrypts signing keys and second factors; 32 bytes in base64, or several as `NAME:BASE64` with commas
+            between: the first one seals, all of them open.
     """
 
     listen: str = "127.0.0.1:7001"

@@ -18,10 +18,12 @@ from proto.orchestrator.v1.explain_pb2_grpc import ExplainStub
 from proto.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorStub
 from proto.orchestrator.v1.running_pb2_grpc import RunningStub
 from proto.projects.v1 import projects_pb2
+from proto.projects.v1.env_pb2_grpc import EnvVarsStub
+from proto.projects.v1.environments_pb2_grpc import EnvironmentsStub
 from proto.projects.v1.projects_pb2_grpc import ProjectsStub
 
 # A deployment's id is chosen by the caller, so sending the request twice makes one deployment.
-REPEATABLE = frozenset({"CreateDeployment", "Authenticate"})
+REPEATABLE = frozenset({"CreateDeployment", "Redeploy", "Authenticate"})
 PROBE_S = 2.0
 PROBE = auth_pb2.AuthenticateRequest(credential="shp_")
 
@@ -39,6 +41,8 @@ class Clients:
         self.auth = auth.stub(AuthStub)
         self.border = Border(partial(fetch_keys, self.auth))
         self.projects = projects.stub(ProjectsStub)
+        self.env = projects.stub(EnvVarsStub)
+        self.environments = projects.stub(EnvironmentsStub)
         self.orchestrator = orchestrator.stub(OrchestratorStub)
         self.explain = orchestrator.stub(ExplainStub)
         self.running = orchestrator.stub(RunningStub)

@@ -9,30 +9,36 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from control.projects.deployments.lifecycle import Lifecycle
+from control.projects.env.server import EnvServer
+from control.projects.environments.server import EnvironmentsServer
 from control.projects.hooks.running import RunningHooks
 from control.projects.previews.expiry import Expiry
 from control.projects.previews.service import PreviewLimits, Previews
 from control.projects.repositories.part import RepositoryPart
+from control.projects.sealing import SealingServer
 from control.projects.server import ProjectsServer
 from control.projects.settings import ProjectsSettings
 from kernel.authority import Border
 from kernel.database import Database
 from kernel.errors import ShipoffError
 from kernel.rpc import RpcClient, RpcServer
-from kernel.sealing import Sealer
+from kernel.sealing import Sealer, ring_of
 from kernel.service import run
 from kernel.streams import Consumer, OutboxRelay, connect
 from kernel.telemetry import AdminDoor
 from proto.auth.v1.auth_pb2_grpc import AuthStub
 from proto.auth.v1.keys import fetch as fetch_keys
+from proto.projects.v1.env_pb2_grpc import add_EnvVarsServicer_to_server
+from proto.projects.v1.environments_pb2_grpc import add_EnvironmentsServicer_to_server
 from proto.projects.v1.hooks_pb2_grpc import add_HooksServicer_to_server
 from proto.projects.v1.projects_pb2_grpc import add_ProjectsServicer_to_server
+from proto.sealing.v1.sealing_pb2_grpc import add_SealingServicer_to_server
 
 
 async def main(stop: asyncio.Event) -> None:
     """Opens database and bus, serves, and closes in the reverse order."""
     settings = ProjectsSettings.from_process("projects")
-    sealer = Sealer(settings.env_key)
+    sealer = Sealer(ring_of(settings.env_keys, settings.env_key))
     limits = PreviewLimits(settings.preview_count, settings.preview_days)
     database = await Database.connect(settings.database_url, max_size=settings.database_connections)
     redis = connect(settings.redis_url)
@@ -48,6 +54,9 @@ async def main(stop: asyncio.Event) -> None:
     repositories.serve(server)
     hooks = RunningHooks(settings, database, sealer, auth)
     server.add(add_HooksServicer_to_server, hooks.server)
+    server.add(add_EnvVarsServicer_to_server, EnvServer(database, sealer, limits))
+    server.add(add_EnvironmentsServicer_to_server, EnvironmentsServer(database, sealer))
+    server.add(add_SealingServicer_to_server, SealingServer(database, sealer))
     expiry = Expiry(Previews(database))
     try:
         relay.start()

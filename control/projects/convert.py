@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from control.projects.catalog.changes import Change
 from control.projects.catalog.rules import BuildSettings
 from control.projects.catalog.service import Project
 from control.projects.deployments.service import Deployment, Request
-from control.projects.env.service import EnvVar
 from control.projects.previews.service import Preview
 from control.projects.repositories.source import CommitSource
 from proto.projects.v1 import projects_pb2 as pb
@@ -21,7 +21,13 @@ def build_from(message: pb.BuildSettings) -> BuildSettings:
 
 def request_from(message: pb.CreateDeploymentRequest) -> Request:
     """What a message wants deployed."""
-    return Request(**{field: getattr(message, field) for field in Request.__slots__})
+    return Request(**{field: getattr(message, field) for field in Request.__slots__ if field != "redeploy_of"})
+
+
+def change_from(message: pb.UpdateProjectRequest) -> Change:
+    """What a message changes: the fields that are there."""
+    said = {field.name: value for field, value in message.ListFields() if field.name in Change.__slots__}
+    return Change(**{**said, **({"framework": ""} if said.get("framework") == "auto" else {})})
 
 
 def project_to(project: Project) -> pb.Project:
@@ -35,16 +41,8 @@ def project_to(project: Project) -> pb.Project:
         production_branch=project.production_branch,
         created_at_ms=_ms(project.created_at),
         live_deployment_id=project.live_deployment_id,
+        version=project.version,
     )
-
-
-def env_to(variables: list[EnvVar], deployment_id: str = "") -> pb.ListEnvResponse:
-    """Variables as a message, in clear, with the deployment that their change made."""
-    listed = [
-        pb.EnvVar(name=one.name, value=one.value, updated_at_ms=_ms(one.updated_at), scope=one.scope)
-        for one in variables
-    ]
-    return pb.ListEnvResponse(vars=listed, deployment_id=deployment_id)
 
 
 def deployment_to(deployment: Deployment) -> pb.Deployment:
@@ -67,6 +65,8 @@ def deployment_to(deployment: Deployment) -> pb.Deployment:
         timings_ms=deployment.timings_ms,
         release_id=deployment.release_id,
         kind=deployment.kind,
+        actor_id=deployment.actor_id,
+        redeploy_of=deployment.redeploy_of,
     )
 
 

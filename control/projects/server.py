@@ -4,22 +4,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from control.projects import convert
+from control.projects.catalog.changes import bump, transfer, update
 from control.projects.catalog.service import PROJECT_NOT_FOUND, Catalog, add, delete
-from control.projects.deployments.service import PRODUCTION, Deployment, Deployments, Request, live_in, unknown
-from control.projects.deployments.service import add as add_deployment
-from control.projects.env.service import Env
+from control.projects.deployments.change import deploy_change
+from control.projects.deployments.rules import Filter
+from control.projects.deployments.service import PRODUCTION, Deployment, Deployments, again, unknown
+from control.projects.env.merge import EnvVar, Phase, merged
+from control.projects.env.service import Env, EnvChange
 from control.projects.github.tokens import Tokens
 from control.projects.previews.service import PreviewLimits, Previews
 from control.projects.repositories.service import Links
 from control.projects.repositories.source import CommitSources
 from control.projects.routing.service import Routing
-from kernel import ids
+from kernel import audit
 from kernel.authority import Permission, Resource, current, require, require_platform
 from kernel.database import Database
-from kernel.database.pool import Transaction
 from kernel.errors import ShipoffError
 from kernel.route_rules import RULES_INVALID
 from kernel.sealing import Sealer
@@ -44,7 +47,10 @@ class ProjectsServer(ProjectsServicer):
         require(Permission.PROJECT_CREATE, Resource(team_id))
         async with self._database.transaction() as tx:
             project = await add(tx, request.name, team_id, build, request.production_branch)
-            await self._env.change(tx, project.id, request.env, ())
+            await audit.record(tx, "project.create", team_id=team_id, project_id=project.id, target=project.name)
+            if request.env:
+                version = await self._env.change(tx, project.id, EnvChange(request.env))
+                project = replace(project, version=version)
         return convert.project_to(project)
 
     async def GetProject(self, request: pb.GetProjectRequest, context: Any) -> pb.Project:
@@ -55,6 +61,18 @@ class ProjectsServer(ProjectsServicer):
         """Those that the caller may see."""
         found = await self._catalog.seen(current(), request.team_id)
         return pb.ListProjectsResponse(projects=[convert.project_to(project) for project in found])
+
+    async def UpdateProject(self, request: pb.UpdateProjectRequest, context: Any) -> pb.Project:
+        """All changes or none."""
+        await self._catalog.reach(request.project_id, Permission.PROJECT_UPDATE)
+        async with self._database.transaction() as tx:
+            project = await update(tx, request.project_id, convert.change_from(request), request.expect_version)
+        return convert.project_to(project)
+
+    async def TransferProject(self, request: pb.TransferProjectRequest, context: Any) -> pb.Project:
+        """Away from one team, and to another one."""
+        async with self._database.transaction() as tx:
+            return convert.project_to(await transfer(tx, request.project_id, request.team_id))
 
     async def DeleteProject(self, request: pb.DeleteProjectRequest, context: Any) -> pb.DeleteProjectResponse:
         """All of it."""
@@ -74,46 +92,36 @@ class ProjectsServer(ProjectsServicer):
         await self._previews.end(request.project_id, request.environment)
         return pb.DeletePreviewResponse()
 
-    async def SetEnv(self, request: pb.SetEnvRequest, context: Any) -> pb.ListEnvResponse:
-        """All changes or none, and with them, when asked for, the deployment that brings them live."""
-        await self._catalog.reach(request.project_id, Permission.ENV_UPDATE)
-        deployment_id = ""
-        async with self._database.transaction() as tx:
-            changed = await self._env.change(tx, request.project_id, request.set, request.unset, request.scope)
-            if request.deploy and request.scope != "build":
-                deployment_id = await self._deploy_change(tx, request.project_id, request.actor_id)
-        return convert.env_to(changed, deployment_id)
-
-    async def _deploy_change(self, tx: Transaction, project_id: str, actor_id: str) -> str:
-        """Asks for what is live in production with the settings of now; "" when nothing is."""
-        if not await live_in(tx, project_id, PRODUCTION):
-            return ""
-        wanted = Request(ids.new("dep"), project_id, PRODUCTION, actor_id=actor_id, kind="config")
-        await add_deployment(tx, wanted, self._limits)
-        return wanted.deployment_id
-
-    async def ListEnv(self, request: pb.ListEnvRequest, context: Any) -> pb.ListEnvResponse:
-        """In clear."""
-        await self._catalog.reach(request.project_id, Permission.ENV_READ)
-        return convert.env_to(await self._env.of(request.project_id))
-
     async def SetRules(self, request: pb.SetRulesRequest, context: Any) -> pb.Rules:
         """All of them, and with them, when asked for, the deployment that brings them live."""
-        await self._catalog.reach(request.project_id, Permission.PROJECT_UPDATE)
+        project = await self._catalog.reach(request.project_id, Permission.PROJECT_UPDATE)
+        wanted, made = _object(request.rules), ""
         async with self._database.transaction() as tx:
-            rules = await self._routing.replace(tx, request.project_id, _object(request.rules))
-            made = await self._deploy_change(tx, request.project_id, request.actor_id) if request.deploy else ""
-        return pb.Rules(rules=json.dumps(rules), deployment_id=made)
+            rules = await self._routing.replace(tx, project.id, wanted)
+            version = await bump(tx, project.id, request.expect_version)
+            await audit.record(
+                tx, "rules.change", team_id=project.team_id, project_id=project.id, after={"rules": sorted(rules)}
+            )
+            if request.deploy:
+                made = await deploy_change(tx, project.id, PRODUCTION, request.actor_id, self._limits)
+        return pb.Rules(rules=json.dumps(rules), deployment_id=made, version=version)
 
     async def GetRules(self, request: pb.GetRulesRequest, context: Any) -> pb.Rules:
         """As they are stored."""
-        await self._catalog.reach(request.project_id, Permission.PROJECT_READ)
-        return pb.Rules(rules=json.dumps(await self._routing.of(request.project_id)))
+        project = await self._catalog.reach(request.project_id, Permission.PROJECT_READ)
+        return pb.Rules(rules=json.dumps(await self._routing.of(project.id)), version=project.version)
 
     async def CreateDeployment(self, request: pb.CreateDeploymentRequest, context: Any) -> pb.Deployment:
         """Row and event together; the same id twice is one deployment."""
         await self._catalog.reach(request.project_id, Permission.DEPLOYMENT_CREATE)
         return convert.deployment_to(await self._deployments.create(convert.request_from(request)))
+
+    async def Redeploy(self, request: pb.RedeployRequest, context: Any) -> pb.Deployment:
+        """A new build of an old commit; the same id twice is one deployment."""
+        await self._catalog.reach(request.project_id, Permission.DEPLOYMENT_CREATE)
+        earlier = await self._deployments.get(request.of, request.project_id)
+        wanted = again(earlier, request.deployment_id, request.actor_id)
+        return convert.deployment_to(await self._deployments.create(wanted))
 
     async def GetDeployment(self, request: pb.GetDeploymentRequest, context: Any) -> pb.Deployment:
         """One deployment."""
@@ -127,7 +135,8 @@ class ProjectsServer(ProjectsServicer):
     async def ListDeployments(self, request: pb.ListDeploymentsRequest, context: Any) -> pb.ListDeploymentsResponse:
         """Newest first."""
         await self._catalog.reach(request.project_id, Permission.DEPLOYMENT_READ)
-        found = await self._deployments.recent(request.project_id, request.limit, request.before)
+        chosen = Filter(request.environment, tuple(request.states), tuple(request.kinds))
+        found = await self._deployments.recent(request.project_id, request.limit, request.before, chosen)
         return pb.ListDeploymentsResponse(deployments=[convert.deployment_to(one) for one in found])
 
     async def GetDeploymentSpec(self, request: pb.GetDeploymentRequest, context: Any) -> pb.DeploymentSpec:
@@ -139,8 +148,8 @@ class ProjectsServer(ProjectsServicer):
         return pb.DeploymentSpec(
             deployment=convert.deployment_to(deployment),
             project=convert.project_to(project),
-            env={one.name: one.value for one in variables if one.scope != "build"},
-            build_env={one.name: one.value for one in variables if one.scope != "run"},
+            env=_values(variables, deployment.environment, "run"),
+            build_env=_values(variables, deployment.environment, "build"),
             rules=json.dumps(await self._routing.of(project.id)),
             source=convert.source_to(await self._sources.of(deployment)),
         )
@@ -153,6 +162,10 @@ class ProjectsServer(ProjectsServicer):
         except ShipoffError as error:
             raise unknown(request.deployment_id) if error.code == PROJECT_NOT_FOUND.code else error from None
         return deployment
+
+
+def _values(variables: list[EnvVar], environment: str, phase: Phase) -> dict[str, str]:
+    return {name: one.value for name, one in merged(variables, environment, phase).items()}
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -20,6 +20,8 @@ class ProjectsSettings(Settings):
         database_connections: at most; one is the outbox relay's for good.
         redis_url: `redis://…` or `unix:///path?password=…`.
         env_key: encrypts env vars; 32 bytes in base64.
+        env_keys: several of them, `NAME:BASE64` with commas between: the first one seals, and all of them open. With
+            `env_key` too, that one is the last of the ring.
         service_token: what callers show, and what is shown to auth.
         auth_address: gRPC, host:port; its public keys say whose calls they are.
         preview_count: previews that a project may have at a time; each may hold an instance.
@@ -46,7 +48,8 @@ class ProjectsSettings(Settings):
     database_url: str
     database_connections: int = 6
     redis_url: str
-    env_key: str
+    env_key: str = ""
+    env_keys: str = ""
     auth_address: str = "127.0.0.1:7001"
     service_token: str
     preview_count: int = Field(default=10, ge=0)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
+from kernel.authority import require_platform
 from kernel.database import Database
 from kernel.resealing import Resealing, SealedTable
 from kernel.sealing import Sealer
@@ -22,7 +23,8 @@ class SealingDoor(SealingServicer):
         self._resealing = Resealing(database, sealer, TABLES)
 
     async def Reseal(self, request: pb.ResealRequest, context: Any) -> AsyncIterator[pb.ResealProgress]:
-        """All releases that are remembered: one that can no longer be brought back keeps its variables too."""
+        """For the platform alone: all releases that are remembered: one that can no longer be brought back keeps its variables too."""
+        require_platform()
         async for one in self._resealing.run():
             yield pb.ResealProgress(
                 table=one.table,

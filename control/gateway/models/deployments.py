@@ -21,10 +21,16 @@ class DeploymentPage(Query):
     Attributes:
         limit: how many at most.
         before: dep_…; only older ones.
+        environment: only of this one; empty is any.
+        state: only in one of these, with commas between; empty is any.
+        kind: only of one of these, with commas between; empty is any.
     """
 
     limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = 20
     before: Short = ""
+    environment: Short = ""
+    state: Short = ""
+    kind: Short = ""
 
 
 class CreateDeployment(Body):
@@ -93,6 +99,8 @@ class DeploymentShape(TypedDict):
         failure: null unless it FAILED.
         commit: that it was built of; empty where none was.
         message: the first line of the commit's.
+        actor_id: who asked for it: acc_…, tok_…, or a service of the platform; null when that is not known.
+        redeploy_of: dep_… whose commit was built again; null when it is none.
         url: where it is served; null before it is.
         release_id: rel_… that it brings live; null before there is one.
         timings_ms: stage to duration in milliseconds.
@@ -109,6 +117,8 @@ class DeploymentShape(TypedDict):
     failure: FailureShape | None
     commit: str
     message: str
+    actor_id: str | None
+    redeploy_of: str | None
     url: str | None
     release_id: str | None
     timings_ms: dict[str, int]
@@ -182,6 +192,8 @@ def deployment(message: projects_pb2.Deployment) -> DeploymentShape:
         "failure": failure if message.state == State.FAILED else None,
         "commit": message.commit,
         "message": message.message,
+        "actor_id": message.actor_id or None,
+        "redeploy_of": message.redeploy_of or None,
         "url": message.url or None,
         "release_id": message.release_id or None,
         "timings_ms": dict(message.timings_ms),

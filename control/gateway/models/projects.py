@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, TypedDict
+from typing import Annotated, Final, TypedDict
 
 from pydantic import Field
 
@@ -55,6 +55,44 @@ class CreateProject(Body):
         return projects_pb2.BuildSettings(**{field: getattr(self, field) for field in BUILD})
 
 
+class UpdateProject(Body):
+    """A change of a project's settings: what is absent or null stays, an empty build setting means: detect it.
+
+    Attributes:
+        name: only as long as nothing is deployed, because its address is made of it.
+        framework: `auto`, or the id of a framework.
+        root_dir: the app's folder inside the repository.
+        install_command: fetches what the build needs.
+        build_command: builds.
+        run_command: starts a server that listens on `$PORT`.
+        output_dir: of files that are served as they are, relative to `root_dir`.
+        health_path: answers when an instance is ready.
+        production_branch: pushes to it go to production.
+        expect_version: when the project has another one by now, nothing is changed. 0 does not look.
+    """
+
+    name: Short | None = None
+    framework: Short | None = None
+    root_dir: Short | None = None
+    install_command: Command | None = None
+    build_command: Command | None = None
+    run_command: Command | None = None
+    output_dir: Short | None = None
+    health_path: Short | None = None
+    production_branch: Short | None = None
+    expect_version: Annotated[int, Field(ge=0, lt=2**63)] = 0
+
+
+class TransferProject(Body):
+    """To whom a project goes.
+
+    Attributes:
+        team: tem_… in which you may make projects.
+    """
+
+    team: Annotated[str, Field(min_length=1, max_length=80)]
+
+
 class ProjectShape(TypedDict):
     """A project, with where it is served once it is, and where to push.
 
@@ -73,6 +111,7 @@ class ProjectShape(TypedDict):
         live_deployment_id: dep_… that serves production; null before the first one is live.
         url: where production is served; null before the first deployment is live.
         git_url: where to push.
+        version: grows with every change of settings, variables and rules.
         created_at: RFC 3339.
     """
 
@@ -90,6 +129,7 @@ class ProjectShape(TypedDict):
     live_deployment_id: str | None
     url: str | None
     git_url: str
+    version: int
     created_at: str
 
 
@@ -121,5 +161,6 @@ def project(message: projects_pb2.Project, settings: GatewaySettings) -> Project
         "live_deployment_id": live or None,
         "url": settings.apps_url.format(project=message.name) if live else None,
         "git_url": f"{settings.public_url.rstrip('/')}/git/{message.name}.git",
+        "version": message.version,
         "created_at": time_of(message.created_at_ms),
     }

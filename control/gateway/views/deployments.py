@@ -25,7 +25,14 @@ log = logging.getLogger(__name__)
 
 async def index(call: Call, query: models.DeploymentPage) -> models.DeploymentList:
     """GET /v1/projects/{project}/deployments: lists deployments, newest first."""
-    request = projects_pb2.ListDeploymentsRequest(project_id=call.found.id, limit=query.limit, before=query.before)
+    request = projects_pb2.ListDeploymentsRequest(
+        project_id=call.found.id,
+        limit=query.limit,
+        before=query.before,
+        environment=query.environment,
+        states=_parts(query.state.upper()),
+        kinds=_parts(query.kind.lower()),
+    )
     found = (await call.clients.projects.ListDeployments(request)).deployments
     further = found[-1].id if len(found) == query.limit else None
     return {"deployments": [models.deployment(one) for one in found], "next_before": further}
@@ -52,6 +59,17 @@ async def show(call: Call) -> models.DeploymentDetailShape:
     """GET /v1/projects/{project}/deployments/{id}: shows a deployment, with what the routers measured of it."""
     deployment = await _deployment(call)
     return {**models.deployment(deployment), **models.report(await _report(call, deployment))}
+
+
+async def redeploy(call: Call) -> models.DeploymentShape:
+    """POST /v1/projects/{project}/deployments/{id}/redeploy: builds its commit again, with the settings of now.
+
+    It goes to the environment of the deployment that is named, whatever became of that one.
+    """
+    request = projects_pb2.RedeployRequest(
+        deployment_id=ids.new("dep"), project_id=call.found.id, of=call.named("id"), actor_id=call.who.actor_id
+    )
+    return models.deployment(await call.clients.projects.Redeploy(request))
 
 
 async def cancel(call: Call) -> models.DeploymentShape:
@@ -93,6 +111,10 @@ async def _report(call: Call, deployment: projects_pb2.Deployment) -> orchestrat
     except ShipoffError as error:  # how a deployment stands is told without the orchestrator too
         log.info("%s is shown without its report: %s", deployment.id, error)
         return orchestrator_pb2.Report(measured="{}", canary="{}", canary_state="{}")
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 async def _release(call: Call, wanted: models.CreateDeployment) -> str:

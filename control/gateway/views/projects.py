@@ -31,6 +31,25 @@ async def show(call: Call) -> models.ProjectShape:
     return models.project(call.found, call.parts.settings)
 
 
+async def update(call: Call, body: models.UpdateProject) -> models.ProjectShape:
+    """PATCH /v1/projects/{project}: changes settings; the next build goes by them.
+
+    PROJECT_VERSION_CONFLICT when `expect_version` is given and somebody else was faster.
+    """
+    said = {name: value for name, value in body.model_dump().items() if value is not None}
+    request = projects_pb2.UpdateProjectRequest(project_id=call.found.id, **said)
+    return models.project(await call.clients.projects.UpdateProject(request), call.parts.settings)
+
+
+async def transfer(call: Call, body: models.TransferProject) -> models.ProjectShape:
+    """POST /v1/projects/{project}/transfer: gives it to another team, in which you may make projects.
+
+    What runs goes on; members and tokens of the project itself stay as they are.
+    """
+    request = projects_pb2.TransferProjectRequest(project_id=call.found.id, team_id=body.team)
+    return models.project(await call.clients.projects.TransferProject(request), call.parts.settings)
+
+
 async def delete(call: Call) -> None:
     """DELETE /v1/projects/{project}: deletes a project with all that it runs, serves and keeps."""
     await call.clients.projects.DeleteProject(projects_pb2.DeleteProjectRequest(project_id=call.found.id))

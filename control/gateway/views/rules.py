@@ -22,6 +22,10 @@ async def change(call: Call, body: models.SetRules) -> models.RulesShape:
     stored and shown as hashes.
     """
     request = projects_pb2.SetRulesRequest(
-        project_id=call.found.id, rules=json.dumps(body.rules), deploy=body.deploy, actor_id=call.who.actor_id
+        project_id=call.found.id,
+        rules=json.dumps(body.rules),
+        deploy=body.deploy,
+        actor_id=call.who.actor_id,
+        expect_version=body.expect_version,
     )
     return models.rules(await call.clients.projects.SetRules(request))

@@ -25,4 +25,22 @@ update projects set live_deployment_id = $2 where id = $1;
 update projects set live_deployment_id = null where id = $1 and live_deployment_id = $2;
 
 -- name: delete
-delete from projects where id = $1;
+delete from projects where id = $1 returning team_id, name;
+
+-- name: bump
+update projects set version = version + 1 where id = $1 and ($2::bigint = 0 or version = $2) returning version;
+
+-- name: version
+select version from projects where id = $1;
+
+-- name: change
+update projects set name = $2, framework = $3, root_dir = $4, install_command = $5, build_command = $6, run_command = $7,
+    output_dir = $8, health_path = $9, production_branch = $10
+where id = $1
+returning *;
+
+-- name: has_hosts
+select exists (select from deployments where project_id = $1 and state = any($2::text[]));
+
+-- name: transfer
+update projects set team_id = $2 where id = $1 returning *;

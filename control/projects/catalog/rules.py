@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from kernel.errors import define
+from kernel.frameworks import BY_ID
 
 PROJECT_NAME_INVALID = define(
     "PROJECT_NAME_INVALID",
@@ -39,7 +40,6 @@ PATH_LENGTH: Final = 255
 _NAME: Final = re.compile(
     r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?"
 )  # RFC 1123 label, shortened to leave room for suffixes
-_FRAMEWORK: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}|")
 _HEALTH: Final = re.compile(r"(?:/[!-~]{0,254})?")
 # git-check-ref-format(1), the parts that a branch name may consist of
 _BRANCH: Final = re.compile(
@@ -86,8 +86,8 @@ def check_build(build: BuildSettings, production_branch: str) -> None:
 
 
 def _problems(build: BuildSettings) -> Iterator[str]:
-    if not _FRAMEWORK.fullmatch(build.framework):
-        yield 'framework is "auto" or a short name such as "vite"'
+    if build.framework and build.framework not in BY_ID:
+        yield f'framework is "auto" or one of {", ".join(BY_ID)}'
     if not _HEALTH.fullmatch(build.health_path):
         yield "health_path begins with / and has no spaces"
     for field in fields(build):

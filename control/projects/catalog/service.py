@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from control.projects.catalog.rules import BuildSettings, check_build, check_name
-from kernel import ids
+from kernel import audit, ids
 from kernel.authority import Kind, Permission, Principal, Resource, decide, require
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
@@ -27,7 +27,7 @@ DEFAULT_BRANCH: Final = "main"
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project as it stands in the database."""
+    """A project as it stands in the database; `version` grows with every change of settings, variables and rules."""
 
     id: str
     name: str
@@ -36,6 +36,7 @@ class Project:
     production_branch: str
     created_at: datetime
     live_deployment_id: str
+    version: int
 
 
 class Catalog:
@@ -57,7 +58,7 @@ class Catalog:
         row = await self._database.fetchrow(SQL["get"], id_or_name, team_id)
         if row is None:
             raise missing(id_or_name)
-        return _project(row)
+        return project_of(row)
 
     async def reach(self, id_or_name: str, permission: Permission, team_id: str = "") -> Project:
         """One project, if the caller of this call may do something with it.
@@ -78,7 +79,7 @@ class Catalog:
         """
         everything = who.kind is Kind.PLATFORM
         rows = await self._database.fetch(SQL["list"], everything, list(who.teams), list(who.projects), team_id)
-        found = [_project(row) for row in rows]
+        found = [project_of(row) for row in rows]
         return [one for one in found if decide(who, Permission.PROJECT_READ, Resource(one.team_id, one.id))]
 
 
@@ -112,7 +113,7 @@ async def add(tx: Transaction, name: str, team_id: str, build: BuildSettings, pr
     )
     if row is None:
         raise PROJECT_NAME_TAKEN(f"the name {name!r} is taken")
-    return _project(row)
+    return project_of(row)
 
 
 async def lock(tx: Transaction, project_id: str) -> str:
@@ -132,9 +133,11 @@ async def delete(tx: Transaction, project_id: str) -> None:
 
     Its name is free again at once: hosts belong to whoever's route is put last, and the old one's goes first.
     """
-    if await tx.execute(SQL["delete"], project_id) == "DELETE 1":
+    gone = await tx.fetchrow(SQL["delete"], project_id)
+    if gone is not None:
         event = ProjectDeleted(project_id)
         await publish(tx, Envelope(data=event, key=project_id, trace=traceparent.get()))
+        await audit.record(tx, "project.delete", team_id=gone["team_id"], project_id=project_id, target=gone["name"])
 
 
 async def set_live(tx: Transaction, project_id: str, deployment_id: str) -> None:
@@ -147,7 +150,8 @@ async def clear_live(tx: Transaction, project_id: str, deployment_id: str) -> No
     await tx.execute(SQL["clear_live"], project_id, deployment_id)
 
 
-def _project(row: Row) -> Project:
+def project_of(row: Row) -> Project:
+    """The project that a row is."""
     return Project(
         id=row["id"],
         name=row["name"],
@@ -156,4 +160,5 @@ def _project(row: Row) -> Project:
         production_branch=row["production_branch"],
         created_at=row["created_at"],
         live_deployment_id=row["live_deployment_id"] or "",
+        version=row["version"],
     )

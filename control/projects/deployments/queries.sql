@@ -1,6 +1,6 @@
 -- name: insert
-insert into deployments (id, project_id, environment, state, commit_id, ref, message, actor_id, kind)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+insert into deployments (id, project_id, environment, state, commit_id, ref, message, actor_id, kind, redeploy_of)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 on conflict (id) do nothing
 returning *;
 
@@ -19,7 +19,9 @@ select * from deployments where project_id = $1 and environment = $2 and state =
 
 -- name: list
 select * from deployments
-where project_id = $1 and ($2 = '' or arrival < (select arrival from deployments where id = $2))
+where project_id = $1 and ($2 = '' or arrival < (select arrival from deployments where id = $2 and project_id = $1))
+  and ($4 = '' or environment = $4)
+  and (cardinality($5::text[]) = 0 or state = any($5)) and (cardinality($6::text[]) = 0 or kind = any($6))
 order by arrival desc
 limit $3;
 

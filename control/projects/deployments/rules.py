@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
 from kernel import ids
-from kernel.deployments import Kind
+from kernel.deployments import Kind, State
 from kernel.errors import define
 
 DEPLOYMENT_INVALID = define("DEPLOYMENT_INVALID", source="client", status=422)
@@ -17,6 +18,33 @@ MESSAGE_LENGTH: Final = 200  # characters of a commit's first line that are kept
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")  # SHA-1 or SHA-256
 _REF: Final = re.compile(r"refs/[A-Za-z0-9._/-]{1,250}")
 _ENVIRONMENT: Final = re.compile(r"production|preview/.{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which deployments are wanted.
+
+    Attributes:
+        environment: only of this one; "" is any.
+        states: only in one of these; none is any.
+        kinds: only of one of these; none is any.
+    """
+
+    environment: str = ""
+    states: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+
+def check_filter(chosen: Filter) -> None:
+    """Refuses states and kinds that there are not: nothing would ever be found.
+
+    Raises:
+        ShipoffError: DEPLOYMENT_INVALID.
+    """
+    for given, known in ((chosen.states, State), (chosen.kinds, Kind)):
+        if unknown := set(given) - {one.value for one in known}:
+            what = "state" if known is State else "kind"
+            raise DEPLOYMENT_INVALID(f"{sorted(unknown)[0][:80]!r} is no {what} of a deployment: {', '.join(known)}")
 
 
 def check_request(deployment_id: str, environment: str) -> None:

@@ -7,10 +7,19 @@ from datetime import datetime
 from typing import Final
 
 from control.projects.catalog.service import lock
-from control.projects.deployments.rules import canary_of, check_request, check_source, first_line, kind_of
+from control.projects.deployments.rules import (
+    Filter,
+    canary_of,
+    check_filter,
+    check_request,
+    check_source,
+    first_line,
+    kind_of,
+)
 from control.projects.hooks.notices import of_deployment
 from control.projects.hooks.notify import notify
 from control.projects.previews.service import PreviewLimits, touch
+from kernel import audit
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
 from kernel.deployments import UNFINISHED, Kind, State
@@ -37,11 +46,12 @@ SQL: Final = load_queries("control.projects.deployments")
 PRODUCTION: Final = "production"
 PAGE: Final = 20
 PAGE_MAX: Final = 100
+ANY: Final = Filter()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody wants deployed; fields as in CreateDeploymentRequest."""
+    """What somebody wants deployed; fields as in CreateDeploymentRequest, and the deployment that is built again."""
 
     deployment_id: str
     project_id: str
@@ -53,6 +63,7 @@ class Request:
     kind: str = Kind.BUILD
     release_id: str = ""
     canary: str = ""
+    redeploy_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +98,7 @@ class Deployment:
     updated_at: datetime
     kind: str
     arrival: int
+    redeploy_of: str
 
 
 class Deployments:
@@ -131,19 +143,31 @@ class Deployments:
         key = f"{deployment.project_id}/{deployment.environment}"
         event = DeploymentCanceled(deployment.id, deployment.project_id, deployment.environment)
         async with self._database.transaction() as tx:
+            owner = await lock(tx, deployment.project_id)
             await publish(tx, Envelope(data=event, key=key, trace=traceparent.get()))
+            await audit.record(
+                tx, "deployment.cancel", team_id=owner, project_id=deployment.project_id, target=deployment.id
+            )
         return deployment
 
-    async def recent(self, project_id: str, limit: int = 0, before: str = "") -> list[Deployment]:
+    async def recent(self, project_id: str, limit: int = 0, before: str = "", chosen: Filter = ANY) -> list[Deployment]:
         """A project's deployments, newest first.
 
         Args:
             project_id: of a project.
             limit: how many; 0 is 20, at most 100.
             before: only those accepted before this one, by its id.
+            chosen: which of them.
+
+        Raises:
+            ShipoffError: DEPLOYMENT_INVALID for a filter that nothing can pass.
         """
+        check_filter(chosen)
         count = min(limit, PAGE_MAX) if limit > 0 else PAGE
-        return [Deployment(**row) for row in await self._database.fetch(SQL["list"], project_id, before, count)]
+        wanted = (chosen.environment, list(chosen.states), list(chosen.kinds))
+        return [
+            Deployment(**row) for row in await self._database.fetch(SQL["list"], project_id, before, count, *wanted)
+        ]
 
 
 def unknown(deployment_id: str) -> ShipoffError:
@@ -176,6 +200,7 @@ async def add(tx: Transaction, request: Request, previews: PreviewLimits) -> Dep
         first_line(source.message),
         request.actor_id,
         kind,
+        request.redeploy_of,
     )
     if row is None:
         return _same(request, source, await tx.fetchrow(SQL["get"], request.deployment_id, ""))
@@ -192,7 +217,19 @@ async def add(tx: Transaction, request: Request, previews: PreviewLimits) -> Dep
     await publish(tx, Envelope(data=event, key=f"{request.project_id}/{environment}", trace=traceparent.get()))
     if notice := of_deployment(row):
         await notify(tx, notice)
+    told = {"kind": kind.value, "environment": environment, "commit": source.commit, "release_id": request.release_id}
+    await audit.record(
+        tx, "deployment.create", team_id=owner, project_id=request.project_id, target=request.deployment_id, after=told
+    )
     return Deployment(**row)
+
+
+def again(earlier: Deployment, deployment_id: str, actor_id: str) -> Request:
+    """The wish to build an earlier deployment's commit again, where it was: with the settings of now."""
+    source = (earlier.commit_id, earlier.ref, earlier.message)
+    return Request(
+        deployment_id, earlier.project_id, earlier.environment, *source, actor_id=actor_id, redeploy_of=earlier.id
+    )
 
 
 async def live_in(tx: Transaction, project_id: str, environment: str) -> bool:

@@ -1,11 +1,11 @@
 -- name: list
-select name, sealed, scope, updated_at from env_vars where project_id = $1 order by name;
+select name, sealed, scope, environment, secret, updated_at from env_vars where project_id = $1
+order by name, environment;
 
 -- name: put
--- Without a scope a variable keeps its own, and a new one goes everywhere.
-insert into env_vars (project_id, name, sealed, scope) values ($1, $2, $3, coalesce(nullif($4, ''), 'all'))
-on conflict (project_id, name) do update set
-    sealed = excluded.sealed, scope = coalesce(nullif($4, ''), env_vars.scope), updated_at = now();
+insert into env_vars (project_id, environment, name, sealed, scope, secret) values ($1, $2, $3, $4, $5, $6)
+on conflict (project_id, environment, name) do update set
+    sealed = excluded.sealed, scope = excluded.scope, secret = excluded.secret, updated_at = now();
 
 -- name: remove
-delete from env_vars where project_id = $1 and name = any($2::text[]);
+delete from env_vars where project_id = $1 and environment = $2 and name = any($3::text[]);

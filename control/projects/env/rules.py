@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from kernel.errors import define
@@ -44,7 +44,26 @@ _RESERVED: Final = {
 _RESERVED_PREFIX: Final = "SHIPOFF_"
 
 
+ENV_ENVIRONMENT_INVALID = define(
+    "ENV_ENVIRONMENT_INVALID",
+    source="client",
+    status=422,
+    hint="variables are for all environments, production, preview (all of them), or preview/BRANCH",
+)
 SCOPES: Final = ("all", "build", "run")
+ALL: Final = "all"
+PREVIEWS: Final = "preview"
+_ENVIRONMENT: Final = re.compile(r"all|production|preview(?:/[^\x00-\x1f\x7f]{1,200})?")
+
+
+def check_environment(environment: str) -> None:
+    """Refuses what no variable can be for.
+
+    Raises:
+        ShipoffError: ENV_ENVIRONMENT_INVALID.
+    """
+    if not _ENVIRONMENT.fullmatch(environment):
+        raise ENV_ENVIRONMENT_INVALID(f"{environment[:80]!r} is nothing that variables are set for")
 
 
 def check_scope(scope: str) -> None:
@@ -72,12 +91,15 @@ def check_change(changed: Mapping[str, str]) -> None:
             raise ENV_VALUE_INVALID(f"the value of {name} is too long or has a NUL character")
 
 
-def check_total(variables: Mapping[str, str]) -> None:
-    """Refuses more than a process can be given.
+def check_total(variables: Collection[tuple[str, str]]) -> None:
+    """Refuses more than a process can be given; a project's variables count for all environments together.
+
+    Args:
+        variables: names and values.
 
     Raises:
         ShipoffError: ENV_TOO_LARGE.
     """
-    total = sum(len(name) + len(value.encode()) for name, value in variables.items())
+    total = sum(len(name) + len(value.encode()) for name, value in variables)
     if len(variables) > COUNT or total > TOTAL_BYTES:
         raise ENV_TOO_LARGE(f"a project has at most {COUNT} env vars and {TOTAL_BYTES // 1024} KiB of them")

@@ -9,6 +9,7 @@ from typing import Final
 from control.projects.catalog.service import lock
 from control.projects.hooks.notices import of_preview
 from control.projects.hooks.notify import notify
+from kernel import audit
 from kernel.database import Database, load_queries
 from kernel.database.pool import Transaction
 from kernel.errors import define
@@ -89,9 +90,10 @@ async def end(tx: Transaction, project_id: str, environment: str) -> None:
     Raises:
         ShipoffError: PREVIEW_NOT_FOUND, PROJECT_NOT_FOUND.
     """
-    await lock(tx, project_id)  # no deployment makes it anew in between
+    owner = await lock(tx, project_id)  # no deployment makes it anew in between
     if await tx.fetchval(SQL["remove"], project_id, environment) is None:
         raise PREVIEW_NOT_FOUND(f"there is no environment {environment[:80]!r}")
     event = EnvironmentDeleted(project_id, environment)
     await publish(tx, Envelope(data=event, key=f"{project_id}/{environment}", trace=traceparent.get()))
     await notify(tx, of_preview(project_id, environment, "deleted"))
+    await audit.record(tx, "environment.delete", team_id=owner, project_id=project_id, target=environment)

@@ -49,6 +49,16 @@ class ProjectsStub:
                 request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListProjectsRequest.SerializeToString,
                 response_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListProjectsResponse.FromString,
                 _registered_method=True)
+        self.UpdateProject = channel.unary_unary(
+                '/shipoff.projects.v1.Projects/UpdateProject',
+                request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.UpdateProjectRequest.SerializeToString,
+                response_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.Project.FromString,
+                _registered_method=True)
+        self.TransferProject = channel.unary_unary(
+                '/shipoff.projects.v1.Projects/TransferProject',
+                request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.TransferProjectRequest.SerializeToString,
+                response_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.Project.FromString,
+                _registered_method=True)
         self.DeleteProject = channel.unary_unary(
                 '/shipoff.projects.v1.Projects/DeleteProject',
                 request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.DeleteProjectRequest.SerializeToString,
@@ -63,16 +73,6 @@ class ProjectsStub:
                 '/shipoff.projects.v1.Projects/DeletePreview',
                 request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.DeletePreviewRequest.SerializeToString,
                 response_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.DeletePreviewResponse.FromString,
-                _registered_method=True)
-        self.SetEnv = channel.unary_unary(
-                '/shipoff.projects.v1.Projects/SetEnv',
-                request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.SetEnvRequest.SerializeToString,
-                response_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListEnvResponse.FromString,
-                _registered_method=True)
-        self.ListEnv = channel.unary_unary(
-                '/shipoff.projects.v1.Projects/ListEnv',
-                request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListEnvRequest.SerializeToString,
-                response_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListEnvResponse.FromString,
                 _registered_method=True)
         self.SetRules = channel.unary_unary(
                 '/shipoff.projects.v1.Projects/SetRules',
@@ -92,6 +92,11 @@ class ProjectsStub:
         self.GetDeployment = channel.unary_unary(
                 '/shipoff.projects.v1.Projects/GetDeployment',
                 request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.GetDeploymentRequest.SerializeToString,
+                response_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.Deployment.FromString,
+                _registered_method=True)
+        self.Redeploy = channel.unary_unary(
+                '/shipoff.projects.v1.Projects/Redeploy',
+                request_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.RedeployRequest.SerializeToString,
                 response_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.Deployment.FromString,
                 _registered_method=True)
         self.CancelDeployment = channel.unary_unary(
@@ -133,6 +138,20 @@ class ProjectsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateProject(self, request, context):
+        """Changes what is said of it; PROJECT_VERSION_CONFLICT when somebody else was faster.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TransferProject(self, request, context):
+        """Gives it to another team, with all that it has.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DeleteProject(self, request, context):
         """Ends all that the project runs and serves; its history goes with it.
         """
@@ -148,18 +167,6 @@ class ProjectsServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeletePreview(self, request, context):
-        """Missing associated documentation comment in .proto file."""
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def SetEnv(self, request, context):
-        """Missing associated documentation comment in .proto file."""
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ListEnv(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -187,6 +194,13 @@ class ProjectsServicer:
 
     def GetDeployment(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Redeploy(self, request, context):
+        """Builds the commit of an earlier one again, with the settings of now, in the same environment.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -229,6 +243,16 @@ def add_ProjectsServicer_to_server(servicer, server):
                     request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListProjectsRequest.FromString,
                     response_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListProjectsResponse.SerializeToString,
             ),
+            'UpdateProject': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateProject,
+                    request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.UpdateProjectRequest.FromString,
+                    response_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.Project.SerializeToString,
+            ),
+            'TransferProject': grpc.unary_unary_rpc_method_handler(
+                    servicer.TransferProject,
+                    request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.TransferProjectRequest.FromString,
+                    response_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.Project.SerializeToString,
+            ),
             'DeleteProject': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteProject,
                     request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.DeleteProjectRequest.FromString,
@@ -243,16 +267,6 @@ def add_ProjectsServicer_to_server(servicer, server):
                     servicer.DeletePreview,
                     request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.DeletePreviewRequest.FromString,
                     response_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.DeletePreviewResponse.SerializeToString,
-            ),
-            'SetEnv': grpc.unary_unary_rpc_method_handler(
-                    servicer.SetEnv,
-                    request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.SetEnvRequest.FromString,
-                    response_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListEnvResponse.SerializeToString,
-            ),
-            'ListEnv': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListEnv,
-                    request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListEnvRequest.FromString,
-                    response_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.ListEnvResponse.SerializeToString,
             ),
             'SetRules': grpc.unary_unary_rpc_method_handler(
                     servicer.SetRules,
@@ -272,6 +286,11 @@ def add_ProjectsServicer_to_server(servicer, server):
             'GetDeployment': grpc.unary_unary_rpc_method_handler(
                     servicer.GetDeployment,
                     request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.GetDeploymentRequest.FromString,
+                    response_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.Deployment.SerializeToString,
+            ),
+            'Redeploy': grpc.unary_unary_rpc_method_handler(
+                    servicer.Redeploy,
+                    request_deserializer=proto_dot_projects_dot_v1_dot_projects__pb2.RedeployRequest.FromString,
                     response_serializer=proto_dot_projects_dot_v1_dot_projects__pb2.Deployment.SerializeToString,
             ),
             'CancelDeployment': grpc.unary_unary_rpc_method_handler(
@@ -382,6 +401,60 @@ class Projects:
             _registered_method=True)
 
     @staticmethod
+    def UpdateProject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shipoff.projects.v1.Projects/UpdateProject',
+            proto_dot_projects_dot_v1_dot_projects__pb2.UpdateProjectRequest.SerializeToString,
+            proto_dot_projects_dot_v1_dot_projects__pb2.Project.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TransferProject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shipoff.projects.v1.Projects/TransferProject',
+            proto_dot_projects_dot_v1_dot_projects__pb2.TransferProjectRequest.SerializeToString,
+            proto_dot_projects_dot_v1_dot_projects__pb2.Project.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DeleteProject(request,
             target,
             options=(),
@@ -452,60 +525,6 @@ class Projects:
             '/shipoff.projects.v1.Projects/DeletePreview',
             proto_dot_projects_dot_v1_dot_projects__pb2.DeletePreviewRequest.SerializeToString,
             proto_dot_projects_dot_v1_dot_projects__pb2.DeletePreviewResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def SetEnv(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/shipoff.projects.v1.Projects/SetEnv',
-            proto_dot_projects_dot_v1_dot_projects__pb2.SetEnvRequest.SerializeToString,
-            proto_dot_projects_dot_v1_dot_projects__pb2.ListEnvResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListEnv(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/shipoff.projects.v1.Projects/ListEnv',
-            proto_dot_projects_dot_v1_dot_projects__pb2.ListEnvRequest.SerializeToString,
-            proto_dot_projects_dot_v1_dot_projects__pb2.ListEnvResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -613,6 +632,33 @@ class Projects:
             target,
             '/shipoff.projects.v1.Projects/GetDeployment',
             proto_dot_projects_dot_v1_dot_projects__pb2.GetDeploymentRequest.SerializeToString,
+            proto_dot_projects_dot_v1_dot_projects__pb2.Deployment.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Redeploy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shipoff.projects.v1.Projects/Redeploy',
+            proto_dot_projects_dot_v1_dot_projects__pb2.RedeployRequest.SerializeToString,
             proto_dot_projects_dot_v1_dot_projects__pb2.Deployment.FromString,
             options,
             channel_credentials,

@@ -19,6 +19,8 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
+from control.projects.env.server import EnvServer
+from control.projects.environments.server import EnvironmentsServer
 from control.projects.previews.service import PreviewLimits
 from control.projects.server import ProjectsServer
 from kernel.authority import acting_as, platform
@@ -50,11 +52,32 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await opened.close()
 
 
+LIMITS = PreviewLimits(2, 7)
+
+
 @pytest.fixture
-def server(database: Database) -> Iterator[ProjectsServer]:
+def sealer() -> Sealer:
+    """Of the projects service."""
+    return Sealer(base64.b64encode(secrets.token_bytes(32)).decode())
+
+
+@pytest.fixture
+def server(database: Database, sealer: Sealer) -> Iterator[ProjectsServer]:
     """The projects service itself, called without a network by the platform."""
     with acting_as(platform("test")):
-        yield ProjectsServer(database, Sealer(base64.b64encode(secrets.token_bytes(32)).decode()), PreviewLimits(2, 7))
+        yield ProjectsServer(database, sealer, LIMITS)
+
+
+@pytest.fixture
+def env_server(database: Database, sealer: Sealer) -> EnvServer:
+    """Its env vars; to be used together with `server`."""
+    return EnvServer(database, sealer, LIMITS)
+
+
+@pytest.fixture
+def environments_server(database: Database, sealer: Sealer) -> EnvironmentsServer:
+    """Its environments; to be used together with `server`."""
+    return EnvironmentsServer(database, sealer)
 
 
 @pytest.fixture(scope="session")

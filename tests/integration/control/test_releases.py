@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from control.projects.deployments.lifecycle import Lifecycle
+from control.projects.env.server import EnvServer
 from control.projects.previews.expiry import Expiry
 from control.projects.previews.service import Previews
 from control.projects.server import ProjectsServer
@@ -16,6 +17,7 @@ from kernel import ids
 from kernel.database import Database
 from kernel.errors import ShipoffError
 from kernel.events import DeploymentStateChanged, Envelope, EnvironmentDeleted, ProjectDeleted, decode
+from proto.projects.v1 import env_pb2 as env_pb
 from proto.projects.v1 import projects_pb2 as pb
 
 NO_CONTEXT: Any = None
@@ -66,17 +68,17 @@ async def test_a_rollback_carries_its_release_and_shows_the_commit_it_was_built_
 
 
 async def test_variables_make_a_deployment_once_something_is_live_unless_they_are_not_to(
-    server: ProjectsServer, project: pb.Project, database: Database
+    server: ProjectsServer, env_server: EnvServer, project: pb.Project, database: Database
 ) -> None:
-    change = pb.SetEnvRequest(project_id=project.id, set={"A": "1"}, deploy=True)
-    assert (await server.SetEnv(change, NO_CONTEXT)).deployment_id == ""
+    change = env_pb.SetEnvRequest(project_id=project.id, set={"A": "1"}, deploy=True)
+    assert (await env_server.SetEnv(change, NO_CONTEXT)).deployment_id == ""
     assert await code(ask(server, project, kind="config")) == "NOTHING_DEPLOYED"
     await go_live(database, await ask(server, project), "rel_1")
-    made = (await server.SetEnv(change, NO_CONTEXT)).deployment_id
+    made = (await env_server.SetEnv(change, NO_CONTEXT)).deployment_id
     found = await server.GetDeployment(pb.GetDeploymentRequest(deployment_id=made), NO_CONTEXT)
     assert (found.kind, found.state) == ("config", "QUEUED")
-    quiet = pb.SetEnvRequest(project_id=project.id, set={"A": "2"})
-    assert (await server.SetEnv(quiet, NO_CONTEXT)).deployment_id == ""
+    quiet = env_pb.SetEnvRequest(project_id=project.id, set={"A": "2"})
+    assert (await env_server.SetEnv(quiet, NO_CONTEXT)).deployment_id == ""
 
 
 async def test_rules_are_replaced_as_a_whole_and_go_live_as_variables_do(

@@ -1,0 +1,1 @@
+"""The environments of a project: production, and a preview per branch."""
