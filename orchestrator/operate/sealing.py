@@ -23,7 +23,7 @@ class SealingDoor(SealingServicer):
         self._resealing = Resealing(database, sealer, TABLES)
 
     async def Reseal(self, request: pb.ResealRequest, context: Any) -> AsyncIterator[pb.ResealProgress]:
-        """For the platform alone: all releases that are remembered: one that can no longer be brought back keeps its variables too."""
+        """All releases, those that can no longer be brought back too; the platform alone may ask."""
         require_platform()
         async for one in self._resealing.run():
             yield pb.ResealProgress(

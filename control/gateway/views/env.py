@@ -55,7 +55,7 @@ async def read_file(call: Call, body: models.ImportEnv) -> models.EnvImportShape
 
 
 async def write_file(call: Call, query: models.EnvQuery) -> models.EnvExportShape:
-    """GET /v1/projects/{project}/env/export: writes the variables of one environment (else of `all`) as a `.env` file."""
+    """GET /v1/projects/{project}/env/export: writes the variables of one environment (else `all`) as a `.env` file."""
     request = env_pb2.ListEnvRequest(project_id=call.found.id, environment=query.environment)
     found = await call.clients.env.ExportEnv(request)
     return {"text": found.text, "secrets": list(found.secrets)}
