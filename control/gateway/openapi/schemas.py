@@ -92,7 +92,9 @@ class Schemas:
         said = docstrings.read(kind)
         hints = get_type_hints(kind, include_extras=True)
         fields = {name: _described(self.of(hint), said.attributes.get(name, "")) for name, hint in hints.items()}
-        required = [name for name in fields if name in kind.__required_keys__]
+        # Annotations that wait (PEP 563) hide NotRequired from the class itself.
+        left_out = {name for name, hint in hints.items() if get_origin(hint) is NotRequired}
+        required = [name for name in fields if name in kind.__required_keys__ and name not in left_out]
         return {"type": "object", "description": said.summary, "properties": fields, "required": required}
 
     def _model(self, model: type[BaseModel]) -> Schema:
