@@ -2,7 +2,7 @@
 
 An event is a frozen dataclass of plain values. `Envelope` carries it: `encode` makes the bytes of the stream entry's
 single field `e`, `decode` reads and checks them. Unknown fields are ignored (a newer producer), missing or ill-typed
-ones are refused (`EVENT_MALFORMED`).
+ones are refused (`EVENT_MALFORMED`). Long because every event of the platform is defined here, once.
 """
 
 from __future__ import annotations
@@ -106,7 +106,47 @@ class ProjectDeleted(Event):
     project_id: str
 
 
+@event
+@dataclass(frozen=True, slots=True)
+class DomainsChanged(Event):
+    """The hosts of an environment beside the platform's own, all of them. Key: project/environment.
+
+    Attributes:
+        ordinal: grows from one list to the next of all environments; a later list wins, whatever comes when.
+        hosts: {"host": "www.example.org" | "*.example.org", "location": "" | "https://example.org", "status": 308};
+            one with a location is a redirect there, path and query kept.
+    """
+
+    STREAM = "deployments"
+    TYPE = "domains.changed"
+    project_id: str
+    environment: str
+    ordinal: int
+    hosts: list[Json]
+
+
 # --- lifecycle: what happened -----------------------------------------------------------------------------------------
+
+
+@event
+@dataclass(frozen=True, slots=True)
+class DomainStateChanged(Event):
+    """A custom domain was proven, fails to be, or is no longer held. Key: project.
+
+    Attributes:
+        state: verified, failing or expired (control/projects/domains/claim.py).
+        problem: why it is not verified, "" when it is.
+        hint: what its owner can do.
+    """
+
+    STREAM = "lifecycle"
+    TYPE = "domain.state_changed"
+    domain_id: str
+    project_id: str
+    name: str
+    state: str
+    problem: str = ""
+    hint: str = ""
 
 
 @event

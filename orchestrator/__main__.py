@@ -29,6 +29,7 @@ from orchestrator.consumer import Intake
 from orchestrator.cron.runner import Crons
 from orchestrator.cron.story import CronStory
 from orchestrator.deployment import Deployer
+from orchestrator.domains.reconcile import Reconcile
 from orchestrator.drivers.base import INSTANCE_LIMITS, Limits
 from orchestrator.drivers.local.driver import LocalDriver
 from orchestrator.drivers.local.layout import LocalConfig
@@ -156,6 +157,9 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         environments.start()
         stack.push_async_callback(environments.stop)
         intake = Intake(database, table, settings.queue_limit)
+        reconcile = Reconcile(database, projects, table)
+        reconcile.start()
+        stack.push_async_callback(reconcile.stop)
         consumer = Consumer(redis, "deployments", NAME, settings.worker, intake.handle)
         consumer.start()
         stack.push_async_callback(consumer.stop)

@@ -16,8 +16,17 @@ from kernel.database import Database, load_queries
 from kernel.database.pool import Transaction
 from kernel.deployments import Stage, State
 from kernel.errors import define
-from kernel.events import DeploymentCanceled, DeploymentRequested, Envelope, EnvironmentDeleted, Event, ProjectDeleted
+from kernel.events import (
+    DeploymentCanceled,
+    DeploymentRequested,
+    DomainsChanged,
+    Envelope,
+    EnvironmentDeleted,
+    Event,
+    ProjectDeleted,
+)
 from kernel.streams import first_time
+from orchestrator.domains.hosts import apply
 from orchestrator.environments import tell
 from orchestrator.moves import Note, move
 from orchestrator.release.canary import withdraw
@@ -64,6 +73,8 @@ class Intake:
                 await self._cancel(tx, event)
             case EnvironmentDeleted():
                 await self._teardown.environment(tx, event.project_id, event.environment)
+            case DomainsChanged():
+                await apply(tx, self._table, event)
             case ProjectDeleted():
                 await self._teardown.project(tx, event.project_id)
             case _:

@@ -12,6 +12,7 @@ from kernel.database import load_queries
 from kernel.database.pool import Transaction
 from kernel.deployments import State
 from kernel.errors import define
+from orchestrator.domains.routes import lock
 from orchestrator.moves import Note, move
 from orchestrator.routes import RouteTable
 
@@ -51,6 +52,7 @@ class Teardown:
             live = row["state"] == State.LIVE
             await move(tx, row["id"], State.INACTIVE if live else State.CANCELED, Note() if live else gone)
         await tx.execute(SQL["cool_environment"], project_id, environment)
+        await lock(tx)  # custom hosts among them may be about to move to another environment
         for row in await tx.fetch(SQL["routes_of_environment"], project_id, environment):
             await self._table.delete_route(tx, row["host"], row["path"])
         for row in await tx.fetch(SQL["endpoints_of_environment"], project_id, environment):

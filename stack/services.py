@@ -115,7 +115,8 @@ class Plan:
             case "logsink":
                 return {"DATABASE_URL": self.databases[service]}
             case "projects":
-                return {"DATABASE_URL": self.databases[service], "CONSUMER": "projects"} | self._keys
+                own = {"DATABASE_URL": self.databases[service], "CONSUMER": "projects", "APPS_URL": self.apps_url}
+                return own | self._keys
             case "orchestrator":
                 return {
                     "DATABASE_URL": self.databases[service],

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from control.projects.deployments.lifecycle import Lifecycle
+from control.projects.domains.part import DomainsPart
 from control.projects.env.server import EnvServer
 from control.projects.environments.server import EnvironmentsServer
 from control.projects.hooks.running import RunningHooks
@@ -28,6 +29,7 @@ from kernel.streams import Consumer, OutboxRelay, connect
 from kernel.telemetry import AdminDoor
 from proto.auth.v1.auth_pb2_grpc import AuthStub
 from proto.auth.v1.keys import fetch as fetch_keys
+from proto.projects.v1.domains_pb2_grpc import add_DomainsServicer_to_server
 from proto.projects.v1.env_pb2_grpc import add_EnvVarsServicer_to_server
 from proto.projects.v1.environments_pb2_grpc import add_EnvironmentsServicer_to_server
 from proto.projects.v1.hooks_pb2_grpc import add_HooksServicer_to_server
@@ -57,12 +59,15 @@ async def main(stop: asyncio.Event) -> None:
     server.add(add_EnvVarsServicer_to_server, EnvServer(database, sealer, limits))
     server.add(add_EnvironmentsServicer_to_server, EnvironmentsServer(database, sealer))
     server.add(add_SealingServicer_to_server, SealingServer(database, sealer))
+    domains = DomainsPart(database, settings)
+    server.add(add_DomainsServicer_to_server, domains.server)
     expiry = Expiry(Previews(database))
     try:
         relay.start()
         expiry.start()
         hooks.start()
         repositories.start()
+        domains.rechecks.start()
         consumer.start()
         await server.start()
         await door.start()
@@ -72,6 +77,7 @@ async def main(stop: asyncio.Event) -> None:
         await hooks.stop()
         await auth.close()
         await repositories.stop()
+        await domains.rechecks.stop()
         await expiry.stop()
         await consumer.stop()
         await relay.stop()

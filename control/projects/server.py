@@ -13,6 +13,7 @@ from control.projects.catalog.service import PROJECT_NOT_FOUND, Catalog, add, de
 from control.projects.deployments.change import deploy_change
 from control.projects.deployments.rules import Filter
 from control.projects.deployments.service import PRODUCTION, Deployment, Deployments, again, unknown
+from control.projects.domains.lists import withdraw
 from control.projects.env.merge import EnvVar, Phase, merged
 from control.projects.env.service import Env, EnvChange
 from control.projects.github.tokens import Tokens
@@ -78,6 +79,7 @@ class ProjectsServer(ProjectsServicer):
         """All of it."""
         await self._catalog.reach(request.project_id, Permission.PROJECT_DELETE)
         async with self._database.transaction() as tx:
+            await withdraw(tx, request.project_id)
             await delete(tx, request.project_id)
         return pb.DeleteProjectResponse()
 

@@ -40,6 +40,14 @@ class ProjectsSettings(Settings):
         github_client_id, github_client_secret: of the same, for claims of installations.
         github_slug: the App's name in its address on GitHub.
         github_api_url, github_url: others for GitHub Enterprise Server.
+        apps_url: template of a project's address; the orchestrator has the same.
+        platform_domains: further names, separated by spaces, that are the platform's with all below them, such as the
+            dashboard's; nobody can add them as a custom domain.
+        domain_count: custom domains that a project may have; each is a route, and a look at the DNS a day.
+        domain_pending_days: a domain that was not proven within so many days is no longer looked at.
+        domain_failing_days: the DNS must say for so long that a domain's proof is gone until it is called failing.
+        domain_grace_days: and for so long after that until it is taken off; the owner is told at both.
+        dns_servers: that are asked for proofs, "address" or "address:port", separated by spaces; "" is the system's.
         consumer: this member's name in the group `projects`; stable across restarts, so that it takes up what it held.
     """
 
@@ -69,6 +77,13 @@ class ProjectsSettings(Settings):
     github_slug: str = ""
     github_api_url: str = "https://api.github.com"
     github_url: str = "https://github.com"
+    apps_url: str = "http://{project}.localhost:8080"
+    platform_domains: str = ""
+    domain_count: int = Field(default=50, ge=0)
+    domain_pending_days: float = Field(default=7, gt=0)
+    domain_failing_days: float = Field(default=3, ge=0)
+    domain_grace_days: float = Field(default=14, ge=0)
+    dns_servers: str = ""
     consumer: str = platform.node() or "projects"
 
     @property

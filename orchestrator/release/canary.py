@@ -19,6 +19,7 @@ from kernel.deployments import Stage
 from kernel.errors import define
 from orchestrator.acknowledgements import Acknowledgements
 from orchestrator.attempt import Attempt, OvertakenError
+from orchestrator.domains.routes import put
 from orchestrator.drivers.base import InstanceInfo
 from orchestrator.failpoints import Write
 from orchestrator.keeper import Keeper
@@ -146,7 +147,7 @@ class Canary:
             await tx.execute(SQL["note_canary"], attempt.id, state)
             if not trial.is_static:
                 await self._keeper.put_endpoints(tx, trial.release.id, infos)
-            return await self._table.put_route(tx, trial.record(weight))
+            return await put(tx, self._table, trial.record(weight))
 
     async def _step(self, attempt: Attempt, trial: _Trial, weight: int) -> bool:
         """Watches one step to its end; True when the rest is to be left out."""
@@ -191,7 +192,7 @@ async def withdraw(tx: Transaction, table: RouteTable, deployment_id: str) -> No
     """Takes a canary's share of the requests away again, if the deployment has one; its row is locked by the caller."""
     before = await tx.fetchval(SQL["end_canary"], deployment_id)
     if before is not None:
-        await table.put_route(tx, before)
+        await put(tx, table, before)
 
 
 def _shown(measured: Sample) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from kernel.events import Envelope, ReleaseLive
 from kernel.streams import publish
 from orchestrator.acknowledgements import Acknowledgements
 from orchestrator.attempt import Attempt, OvertakenError
+from orchestrator.domains.routes import delete, put
 from orchestrator.drivers.base import InstanceInfo
 from orchestrator.failpoints import Write
 from orchestrator.keeper import Keeper
@@ -56,7 +57,7 @@ class Switch:
             if release.kind == "dynamic":
                 await self._keeper.put_endpoints(tx, release.id, infos)
                 await rouse(tx, attempt.project_id, attempt.environment)
-            version = await self._table.put_route(tx, route_of(release, row["host"], previous))
+            version = await put(tx, self._table, route_of(release, row["host"], previous))
             flipped: Row | None = await tx.fetchrow(SQL["flip_deployment"], attempt.id, version, previous)
             if flipped is None:
                 raise OvertakenError  # nothing of this transaction stays
@@ -79,9 +80,9 @@ class Switch:
         if row is None:
             return
         if row["previous_route"] is None:
-            await self._table.delete_route(tx, row["host"], "/")
+            await delete(tx, self._table, row["project_id"], row["environment"], row["host"])
         else:
-            await self._table.put_route(tx, row["previous_route"])
+            await put(tx, self._table, row["previous_route"])
 
     async def _live(self, attempt: Attempt, release: Release, row: Row) -> None:
         environment = (attempt.project_id, attempt.environment)

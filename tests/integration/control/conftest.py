@@ -30,7 +30,9 @@ from kernel.sealing import Sealer
 from proto.auth.v1 import auth_pb2
 from proto.auth.v1.auth_pb2_grpc import AuthStub
 from stack.ports import free_ports
+from tests.integration.control import dns
 from tests.integration.control.driver import Driver, Plane
+from tests.integration.control.realm import Realm
 
 MODULES = {
     "auth": "control.auth",
@@ -78,6 +80,20 @@ def env_server(database: Database, sealer: Sealer) -> EnvServer:
 def environments_server(database: Database, sealer: Sealer) -> EnvironmentsServer:
     """Its environments; to be used together with `server`."""
     return EnvironmentsServer(database, sealer)
+
+
+@pytest.fixture
+def names() -> Iterator[dns.Names]:
+    """The zone of a name server of this test's own."""
+    with dns.served() as serving:
+        yield serving
+
+
+@pytest.fixture
+async def realm(database: Database, server: ProjectsServer, names: dns.Names) -> AsyncIterator[Realm]:
+    """Domains, acted on by the platform."""
+    with acting_as(platform("test")):
+        yield Realm(database, server, names)
 
 
 @pytest.fixture(scope="session")

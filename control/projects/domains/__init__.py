@@ -1,0 +1,1 @@
+"""Custom domains: claimed by projects, proven by DNS, held by one project at a time."""

@@ -1,0 +1,38 @@
+"""Puts the parts of this folder together, by the settings."""
+
+from __future__ import annotations
+
+from control.projects.domains.checking import Checking
+from control.projects.domains.decide import Patience
+from control.projects.domains.names import normalise
+from control.projects.domains.rechecks import Rechecks
+from control.projects.domains.records import AppsUrl
+from control.projects.domains.resolver import Resolver
+from control.projects.domains.server import DomainsServer
+from control.projects.domains.service import DomainRules
+from control.projects.settings import ProjectsSettings
+from kernel.database import Database
+
+
+class DomainsPart:
+    """What the process starts and serves.
+
+    Attributes:
+        server: the gRPC face.
+        rechecks: the loop.
+
+    Raises:
+        ShipoffError: DNS_SERVERS_INVALID, or DOMAIN_INVALID for what stands in `platform_domains`.
+    """
+
+    def __init__(self, database: Database, settings: ProjectsSettings) -> None:
+        apps = AppsUrl(settings.apps_url)
+        platform = (apps.domain, *(normalise(name, ()) for name in settings.platform_domains.split()))
+        patience = Patience(settings.domain_pending_days, settings.domain_failing_days, settings.domain_grace_days)
+
+        def checking() -> Checking:
+            # One each, so that somebody who asks for a look does not wait behind those that the loop takes.
+            return Checking(database, Resolver(settings.dns_servers), apps, patience)
+
+        self.server = DomainsServer(database, DomainRules(apps, platform, settings.domain_count), checking())
+        self.rechecks = Rechecks(database, checking())

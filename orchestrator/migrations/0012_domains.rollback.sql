@@ -1,0 +1,2 @@
+drop table host_lists;
+drop table hosts;
