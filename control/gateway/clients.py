@@ -20,6 +20,7 @@ from proto.orchestrator.v1.running_pb2_grpc import RunningStub
 from proto.projects.v1 import projects_pb2
 from proto.projects.v1.env_pb2_grpc import EnvVarsStub
 from proto.projects.v1.environments_pb2_grpc import EnvironmentsStub
+from proto.projects.v1.hooks_pb2_grpc import HooksStub
 from proto.projects.v1.projects_pb2_grpc import ProjectsStub
 
 # A deployment's id is chosen by the caller, so sending the request twice makes one deployment.
@@ -43,6 +44,7 @@ class Clients:
         self.projects = projects.stub(ProjectsStub)
         self.env = projects.stub(EnvVarsStub)
         self.environments = projects.stub(EnvironmentsStub)
+        self.hooks = projects.stub(HooksStub)
         self.orchestrator = orchestrator.stub(OrchestratorStub)
         self.explain = orchestrator.stub(ExplainStub)
         self.running = orchestrator.stub(RunningStub)

@@ -15,6 +15,7 @@ from control.gateway.views import (
     explain,
     frameworks,
     git,
+    hooks,
     instances,
     logs,
     pages,
@@ -26,6 +27,7 @@ from control.gateway.views import (
     requests,
     rules,
     shell,
+    team_hooks,
 )
 from kernel.authority import Permission
 
@@ -60,6 +62,10 @@ class Route:
 
 _P = Permission
 PROJECT: Final = "/v1/projects/{project}"
+TEAM: Final = "/v1/teams/{team}"
+HOOK: Final = "/hooks/{hook}"
+TOLD: Final = HOOK + "/deliveries"
+TEAM_ADMIN: Final = OnTeam(_P.TEAM_UPDATE)
 ROUTES: Final = (
     Route("GET", "/", pages.landing, needs=PUBLIC),
     Route("GET", "/docs", reference.page, needs=PUBLIC),
@@ -99,6 +105,38 @@ ROUTES: Final = (
     Route("GET", PROJECT + "/logs", logs.show, needs=_P.LOGS_READ),
     Route("GET", PROJECT + "/requests", requests.index, needs=_P.LOGS_READ),
     Route("GET", PROJECT + "/explain", explain.show, needs=_P.LOGS_READ),
+    Route("GET", PROJECT + "/hooks", hooks.index, needs=_P.PROJECT_UPDATE, secret=True),
+    Route("POST", PROJECT + "/hooks", hooks.create, needs=_P.PROJECT_UPDATE, status=201, secret=True),
+    Route("GET", PROJECT + HOOK, hooks.show, needs=_P.PROJECT_UPDATE, secret=True),
+    Route("PATCH", PROJECT + HOOK, hooks.update, needs=_P.PROJECT_UPDATE, secret=True),
+    Route("DELETE", PROJECT + HOOK, hooks.delete, needs=_P.PROJECT_UPDATE, status=204),
+    Route("POST", PROJECT + HOOK + "/rotate", hooks.rotate, needs=_P.PROJECT_UPDATE, secret=True),
+    Route("POST", PROJECT + HOOK + "/ping", hooks.ping, needs=_P.PROJECT_UPDATE, status=202),
+    Route("GET", PROJECT + TOLD, hooks.deliveries, needs=_P.PROJECT_UPDATE),
+    Route("GET", PROJECT + TOLD + "/{delivery}", hooks.delivery, needs=_P.PROJECT_UPDATE, secret=True),
+    Route(
+        "POST",
+        PROJECT + TOLD + "/{delivery}/redeliver",
+        hooks.redeliver,
+        needs=_P.PROJECT_UPDATE,
+        status=202,
+    ),
+    Route("GET", TEAM + "/hooks", team_hooks.index, needs=TEAM_ADMIN, secret=True),
+    Route("POST", TEAM + "/hooks", team_hooks.create, needs=TEAM_ADMIN, status=201, secret=True),
+    Route("GET", TEAM + HOOK, team_hooks.show, needs=TEAM_ADMIN, secret=True),
+    Route("PATCH", TEAM + HOOK, team_hooks.update, needs=TEAM_ADMIN, secret=True),
+    Route("DELETE", TEAM + HOOK, team_hooks.delete, needs=TEAM_ADMIN, status=204),
+    Route("POST", TEAM + HOOK + "/rotate", team_hooks.rotate, needs=TEAM_ADMIN, secret=True),
+    Route("POST", TEAM + HOOK + "/ping", team_hooks.ping, needs=TEAM_ADMIN, status=202),
+    Route("GET", TEAM + TOLD, team_hooks.deliveries, needs=TEAM_ADMIN),
+    Route("GET", TEAM + TOLD + "/{delivery}", team_hooks.delivery, needs=TEAM_ADMIN, secret=True),
+    Route(
+        "POST",
+        TEAM + TOLD + "/{delivery}/redeliver",
+        team_hooks.redeliver,
+        needs=TEAM_ADMIN,
+        status=202,
+    ),
     Route("GET", "/git/{project}/info/refs", git.advertise, needs=PUBLIC, streams=True),
     Route("POST", "/git/{project}/{service:git-(?:upload|receive)-pack}", git.exchange, needs=PUBLIC, streams=True),
 )

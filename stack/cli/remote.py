@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-from stack.cli.client import canary, cancel, commands, deploy, env, explain, previews, processes, releases, rules, shell
+from stack.cli.client import (
+    canary,
+    cancel,
+    commands,
+    deploy,
+    env,
+    explain,
+    hooks,
+    previews,
+    processes,
+    releases,
+    rules,
+    shell,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -48,4 +61,7 @@ def register(app: typer.Typer) -> None:
     routing.command("set")(rules.set_rules)
     routing.command("clear")(rules.clear_rules)
     app.add_typer(routing, name="rules")
+    told = typer.Typer(no_args_is_help=True, help="Who is told of what happens: webhooks, chats, mails.")
+    hooks.register(told)
+    app.add_typer(told, name="hooks")
     app.command("git-credential", hidden=True)(commands.git_credential)

@@ -43,6 +43,10 @@ class Api:
         """PUT."""
         return self._call("PUT", path, body=body)
 
+    def patch(self, *path: str, body: object) -> Any:
+        """PATCH."""
+        return self._call("PATCH", path, body=body)
+
     def delete(self, *path: str) -> None:
         """DELETE."""
         with self._answer("DELETE", path, {}, None, TIMEOUT_S) as answer:

@@ -148,6 +148,10 @@ def _environment(folder: Path, ports: dict[str, int], redis_url: str) -> dict[st
         "SHIPOFF_SERVICE_TOKEN": secrets.token_urlsafe(24),
         "SHIPOFF_AUTH_SEAL_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         "SHIPOFF_PROJECTS_ENV_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+        # Hooks of tests go to receivers on this machine.
+        "SHIPOFF_PROJECTS_HOOKS_ALLOW": "127.0.0.0/8",
+        "SHIPOFF_PROJECTS_HOOKS_INSECURE": "1",
+        "SHIPOFF_PROJECTS_HOOKS_PORTS": "any",
         "SHIPOFF_REDIS_URL": redis_url,
         "SHIPOFF_GATEWAY_REPOS_DIR": str(folder / "repos"),
         "SHIPOFF_GATEWAY_PUBLIC_URL": f"http://127.0.0.1:{ports['gateway.listen']}",
