@@ -231,8 +231,8 @@ async def test_a_hook_or_delivery_of_another_parent_is_not_found(stage: Stage) -
         assert await refused(stage.hooks.DeleteHook(wrong, NO_CONTEXT)) == "HOOK_NOT_FOUND"
         assert await refused(stage.hooks.UpdateHook(pb.UpdateHookRequest(hook=wrong), NO_CONTEXT)) == "HOOK_NOT_FOUND"
     elsewhere = pb.HookDeliveryRef(hook=ref(team), delivery_id=delivery.id)
-    assert await refused(stage.hooks.GetDelivery(elsewhere, NO_CONTEXT)) == "WEBHOOK_NOT_FOUND"
-    assert await refused(stage.hooks.Redeliver(elsewhere, NO_CONTEXT)) == "WEBHOOK_NOT_FOUND"
+    assert await refused(stage.hooks.GetDelivery(elsewhere, NO_CONTEXT)) == "DELIVERY_NOT_FOUND"
+    assert await refused(stage.hooks.Redeliver(elsewhere, NO_CONTEXT)) == "DELIVERY_NOT_FOUND"
 
 
 async def test_hooks_are_limited_in_number_also_when_made_at_once(stage: Stage) -> None:
