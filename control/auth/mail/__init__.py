@@ -1,0 +1,1 @@
+"""Mails to people: written with the change that they tell of, sent when that has committed."""

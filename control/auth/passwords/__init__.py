@@ -1,0 +1,1 @@
+"""Passwords: which are good, how they are kept, and how they change."""
