@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
@@ -34,11 +34,19 @@ def compose(sender: str, to: str, template: str, values: Mapping[str, str]) -> E
     message["Date"] = format_datetime(datetime.now(UTC))
     message["Message-ID"] = make_msgid(domain=sender.rpartition("@")[2].rstrip("> ") or "localhost")
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no vacation notes, please
-    message.set_content(body.strip() + "\n")
+    _add(message.set_content, body.strip() + "\n", subtype="plain")
     paragraphs = [part.strip() for part in body.split("\n\n") if part.strip()]
     page = {"subject": subject.strip(), "paragraphs": paragraphs, "base": values["public_url"]}
-    message.add_alternative(_template(LAYOUT).render(page), subtype="html")
+    _add(message.add_alternative, _template(LAYOUT).render(page), subtype="html")
     return message
+
+
+def _add(add: Callable[..., None], text: str, *, subtype: str) -> None:
+    """Adds a part so that its links stay whole: quoted-printable, the default for long lines, would break them."""
+    if text.isascii():
+        add(text, subtype=subtype, cte="7bit")
+    else:
+        add(text, subtype=subtype)
 
 
 @cache

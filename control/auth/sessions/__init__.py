@@ -1,0 +1,1 @@
+"""Sessions: how somebody who has signed in goes on being themselves."""
