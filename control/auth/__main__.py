@@ -7,6 +7,7 @@ import asyncio
 from control.auth.audit.server import AuditServer
 from control.auth.audit.service import AuditLog
 from control.auth.keys.service import Keys
+from control.auth.people import People
 from control.auth.sealing import SealingServer
 from control.auth.server import AuthServer
 from control.auth.settings import AuthSettings
@@ -14,13 +15,15 @@ from kernel.authority import Border
 from kernel.authority.border import Jwks
 from kernel.database import Database
 from kernel.errors import ShipoffError
-from kernel.rpc import RpcServer
+from kernel.rpc import RpcClient, RpcServer
 from kernel.sealing import Sealer
 from kernel.service import run
 from kernel.streams import Consumer, connect
 from kernel.telemetry import AdminDoor
 from proto.auth.v1.audit_pb2_grpc import add_AuditServicer_to_server
 from proto.auth.v1.auth_pb2_grpc import add_AuthServicer_to_server
+from proto.projects.v1 import projects_pb2
+from proto.projects.v1.projects_pb2_grpc import ProjectsStub
 from proto.sealing.v1.sealing_pb2_grpc import add_SealingServicer_to_server
 
 
@@ -38,17 +41,23 @@ async def main(stop: asyncio.Event) -> None:
     server.add(add_AuthServicer_to_server, AuthServer(database, keys))
     server.add(add_AuditServicer_to_server, AuditServer(database))
     server.add(add_SealingServicer_to_server, SealingServer(database, sealer))
+    projects = RpcClient(settings.projects_address, settings.service_token, caller="platform:auth")
+    people = People(settings, database, redis, keys, lambda team_id: _projects(projects, team_id))
+    people.serve(server)
     log = AuditLog(database, settings.audit_days)
     records = Consumer(redis, "audit", "auth", settings.consumer, log.apply)
     try:
         await keys.start()
         log.start()
+        people.start()
         records.start()
         await server.start()
         await door.start()
         await stop.wait()
     finally:
         await server.stop()
+        await people.stop()
+        await projects.close()
         await records.stop()
         await log.stop()
         await keys.stop()
@@ -64,6 +73,11 @@ async def _missing(database: Database) -> str:
     except ShipoffError as error:
         return str(error)
     return ""
+
+
+async def _projects(client: RpcClient, team_id: str) -> list[str]:
+    answer = await client.stub(ProjectsStub).ListProjects(projects_pb2.ListProjectsRequest(team_id=team_id))
+    return [project.name for project in answer.projects]
 
 
 async def _own(keys: Keys) -> Jwks:

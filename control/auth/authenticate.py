@@ -8,15 +8,16 @@ from typing import Any, Final
 
 from control.auth.accounts.service import Account
 from control.auth.keys.service import Keys
+from control.auth.sessions import access
 from control.auth.tokens import secret as secrets
 from control.auth.tokens.service import TOKEN_INVALID
 from kernel.authority import Kind, Principal, passport
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row
+from kernel.errors import define
 
+SESSION_ENDED = define("SESSION_ENDED", source="client", status=401, hint="sign in again: shipoff login")
 SQL: Final = load_queries("control.auth")
-ACCESS_TYPE: Final = "at+jwt"  # RFC 9068, section 2.1
-ACCESS_AUDIENCE: Final = "shipoff-api"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Authenticator:
             address: the client's.
 
         Raises:
-            ShipoffError: TOKEN_INVALID, SIGNED_TOKEN_INVALID, SIGNED_TOKEN_EXPIRED.
+            ShipoffError: TOKEN_INVALID, SIGNED_TOKEN_INVALID, SIGNED_TOKEN_EXPIRED, SESSION_ENDED.
         """
         if credential.startswith(secrets.PREFIX):
             who, account = await self._by_token(credential, address)
@@ -66,11 +67,12 @@ class Authenticator:
         return _principal(Kind.TOKEN, row, row["token_id"], address), _account(row)
 
     async def _by_session(self, credential: str, address: str) -> tuple[Principal, Account | None]:
-        claims = await self._keys.verify(credential, typ=ACCESS_TYPE, audience=ACCESS_AUDIENCE)
-        row = await self._database.fetchrow(SQL["by_account"], claims["sub"])
+        claims = await self._keys.verify(credential, typ=access.TYPE, audience=access.AUDIENCE)
+        session_id = str(claims.get("sid", ""))
+        row = await self._database.fetchrow(SQL["by_session"], claims["sub"], session_id)
         if row is None:
-            raise TOKEN_INVALID("the account is gone")
-        return _principal(Kind.SESSION, row, str(claims.get("sid", "")), address), _account(row)
+            raise SESSION_ENDED("the session has ended")
+        return _principal(Kind.SESSION, row, session_id, address), _account(row)
 
 
 def _principal(kind: Kind, row: Row, credential_id: str, address: str) -> Principal:

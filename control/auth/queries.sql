@@ -9,8 +9,10 @@ select t.id as token_id, t.name as token_name, t.scopes, t.project_id as only_pr
 from api_tokens t left join accounts a on a.id = t.account_id
 where t.secret_hash = $1 and (t.expires_at is null or t.expires_at > now());
 
--- name: by_account
+-- name: by_session
+-- Of an account that has this session, and has it still.
 select a.id, a.email, a.name,
     coalesce((select jsonb_object_agg(team_id, role) from team_members where account_id = a.id), '{}') as teams,
     coalesce((select jsonb_object_agg(project_id, role) from project_members where account_id = a.id), '{}') as projects
-from accounts a where a.id = $1;
+from accounts a join sessions s on s.account_id = a.id and s.id = $2 and s.revoked_at is null
+where a.id = $1;

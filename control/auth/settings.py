@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from pathlib import Path
 
 from pydantic import Field, field_validator
 
@@ -21,8 +22,16 @@ class AuthSettings(Settings):
         consumer: this member's name in the group `auth`; stable across restarts, so that it takes up what it held.
         audit_days: for which audit records are kept, 90 or more; 0 is for ever.
         service_token: what callers show.
-        seal_key: encrypts signing keys and second factors; 32 bytes in base64, or several as `NAME:BASE64` with commas
-            between: the first one seals, all of them open.
+        seal_key: encrypts signing keys, second factors and mails that wait; 32 bytes in base64, or several as
+            `NAME:BASE64` with commas between: the first one seals, all of them open.
+        public_url: how people reach the gateway; links in mails begin with it.
+        smtp_url: `smtps://user:password@host:port`, or `smtp://…`, where `?starttls=1` insists on TLS.
+        mail_dir: a folder where mails lie as files instead; without both they wait in the database, for a week.
+        mail_from: "Name <address>" of all mails.
+        projects_address: gRPC, host:port; asked whether who wants to go still owns projects.
+        account_attempts: passwords or codes for one account within `lockout_s`; people rarely need half of it.
+        address_attempts: passwords from one client address within it; an office may share one.
+        lockout_s: seconds; long enough to make guessing hopeless, short enough to wait for.
     """
 
     listen: str = "127.0.0.1:7001"
@@ -34,6 +43,14 @@ class AuthSettings(Settings):
     audit_days: int = Field(default=400, ge=0)
     service_token: str
     seal_key: str
+    public_url: str = "http://127.0.0.1:8000"
+    smtp_url: str = ""
+    mail_dir: Path | None = None
+    mail_from: str = "Shipoff <no-reply@localhost>"
+    projects_address: str = "127.0.0.1:7002"
+    account_attempts: int = Field(default=10, ge=1)
+    address_attempts: int = Field(default=100, ge=1)
+    lockout_s: int = Field(default=900, ge=1)
 
     @field_validator("audit_days")
     @classmethod

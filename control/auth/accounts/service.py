@@ -77,6 +77,28 @@ async def claim_owner(tx: Transaction, email: str) -> tuple[Account, bool]:
     return account, True
 
 
+async def create(
+    tx: Transaction, email: str, name: str, *, password_hash: str | None = None, verified: bool = False
+) -> Account | None:
+    """Makes an account with its personal team, in a transaction of the caller's.
+
+    Args:
+        tx: of the caller's.
+        email: in normal form (`rules.py`).
+        name: as it is shown.
+        password_hash: None when they sign in by other means.
+        verified: whether the address is proven to be theirs.
+
+    Returns:
+        None when somebody has the address; of two callers at once, one makes it.
+    """
+    account = Account(id=ids.new("acc"), email=email, name=name)
+    if await tx.fetchval(SQL["insert"], account.id, email, name, password_hash, verified) is None:
+        return None
+    await add_personal_team(tx, account)
+    return account
+
+
 async def add_personal_team(tx: Transaction, account: Account) -> str:
     """Makes the team that an account has for itself, and returns its id: `tem_` before the rest of the account's."""
     await tx.execute(SQL["insert_personal_team"], account.id, account.name)

@@ -79,7 +79,7 @@ class Rules:
 
 
 def network(address: str) -> str:
-    """What counts as one client: an IPv4 address, or the /64 that a household has of IPv6. Nonsense counts as itself."""
+    """What counts as one client: an IPv4 address, or the /64 that a household has; nonsense counts as itself."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -96,7 +96,9 @@ class Limiter:
 def refused(wait_s: float) -> ShipoffError:
     """The error for somebody who has no tries left."""
     seconds = math.ceil(wait_s)
-    return TOO_MANY_ATTEMPTS("there were too many attempts", hint=f"try again in {seconds} seconds", retry_after_s=seconds)
+    return TOO_MANY_ATTEMPTS(
+        "there were too many attempts", hint=f"try again in {seconds} seconds", retry_after_s=seconds
+    )
 
 
 def _key(who: tuple[str, ...]) -> str:

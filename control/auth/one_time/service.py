@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from control.auth.one_time import secret as secrets
-from kernel.database import load_queries
+from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
 from kernel.errors import define
 
@@ -73,6 +73,18 @@ async def take(tx: Transaction, secret: str, *purposes: Purpose) -> Taken:
     row = None
     if secrets.is_well_formed(secret):
         row = await tx.fetchrow(SQL["take"], secrets.digest(secret), list(purposes))
+    return _taken(row)
+
+
+async def peek(database: Database, secret: str, purpose: Purpose) -> Taken:
+    """What a token stands for, before work that is worth doing for one that is good only.
+
+    Raises:
+        ShipoffError: LINK_INVALID.
+    """
+    row = None
+    if secrets.is_well_formed(secret):
+        row = await database.fetchrow(SQL["peek"], secrets.digest(secret), purpose)
     return _taken(row)
 
 

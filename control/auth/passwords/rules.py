@@ -35,7 +35,7 @@ def check(password: str, about: Sequence[str]) -> None:
     if not LEAST <= len(password) <= MOST:
         raise PASSWORD_WEAK(f"a password has {LEAST} to {MOST} characters")
     # Imported here: its dictionaries take 13 MB, which a platform without registrations need not have.
-    from zxcvbn import zxcvbn
+    from zxcvbn import zxcvbn  # type: ignore[import-untyped]  # it ships none
 
     known = ["shipoff", *(part[:JUDGED] for word in about for part in (word, *word.replace("@", " ").split()))]
     found = zxcvbn(password[:JUDGED], user_inputs=known)

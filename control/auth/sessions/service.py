@@ -13,6 +13,7 @@ from control.auth.keys.service import Keys
 from control.auth.mail.service import Mails, Template
 from control.auth.one_time import secret as secrets
 from control.auth.sessions import access
+from control.auth.trail import note
 from kernel import ids
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
@@ -82,11 +83,10 @@ class Sessions:
     async def open(self, tx: Transaction, account_id: str, client: Client, amr: Sequence[str]) -> Opened:
         """Opens a session in a transaction of the caller's, who has made sure who it is."""
         session_id, secret = ids.new("ses"), secrets.make(PREFIX)
-        created_s = await tx.fetchval(
-            SQL["open"], session_id, account_id, client.user_agent, client.address, list(amr)
-        )
+        created_s = await tx.fetchval(SQL["open"], session_id, account_id, client.user_agent, client.address, list(amr))
         await tx.execute(SQL["crowd_out"], account_id, MOST)
         await tx.execute(SQL["add_token"], secrets.digest(secret), session_id, REFRESH_S)
+        await note(tx, "session.create", account_id, client, target=session_id, after={"amr": list(amr)})
         token = await access.make(self._keys, account_id, session_id, amr, created_s)
         return Opened(session_id, account_id, token, secret)
 
@@ -117,19 +117,23 @@ class Sessions:
         """The open sessions of an account, the last used first."""
         return [Session(**row) for row in await self._database.fetch(SQL["list"], account_id, REFRESH_S)]
 
-    async def end(self, account_id: str, session_id: str) -> None:
+    async def end(self, account_id: str, session_id: str, client: Client) -> None:
         """Ends a session of an account.
 
         Raises:
             ShipoffError: SESSION_NOT_FOUND, also when it is another account's.
         """
-        if await self._database.fetchval(SQL["end"], session_id, account_id, "by its owner") is None:
-            raise SESSION_NOT_FOUND(f"no open session {session_id[:40]!r}")
+        async with self._database.transaction() as tx:
+            if await tx.fetchval(SQL["end"], session_id, account_id, "by its owner") is None:
+                raise SESSION_NOT_FOUND("there is no such open session of yours")
+            await note(tx, "session.delete", account_id, client, target=session_id)
 
-    async def end_others(self, account_id: str, session_id: str) -> int:
+    async def end_others(self, account_id: str, session_id: str, client: Client) -> int:
         """Ends all sessions of an account but one; returns how many."""
         async with self._database.transaction() as tx:
-            return await end_all(tx, account_id, "by its owner", but=session_id)
+            ended = await end_all(tx, account_id, "by its owner", but=session_id)
+            await note(tx, "session.delete_others", account_id, client, after={"sessions_ended": ended})
+            return ended
 
     async def _successor(self, tx: Transaction, digest: bytes, row: Row) -> str:
         """The next token; "" when this one was used before."""
@@ -144,9 +148,11 @@ class Sessions:
         return successor
 
     async def _copied(self, tx: Transaction, row: Row, client: Client) -> None:
-        await tx.execute(SQL["end"], row["session_id"], row["account_id"], "a refresh token was used twice")
+        why = "a refresh token was used twice"
+        await tx.execute(SQL["end"], row["session_id"], row["account_id"], why)
+        await note(tx, "session.reuse", row["account_id"], client, target=row["session_id"], after={"ended": why})
         await self._mails.post(tx, row["email"], Template.SESSION_COPIED, address=client.address)
-        log.warning("session %s is ended: a refresh token was used twice", row["session_id"])
+        log.warning("session %s is ended: %s", row["session_id"], why)
 
 
 async def end_all(tx: Transaction, account_id: str, why: str, *, but: str = "") -> int:

@@ -36,7 +36,7 @@ def new_secret() -> str:
 
 def uri(secret: str, account_name: str) -> str:
     """What authenticators read from a QR code."""
-    return pyotp.TOTP(secret).provisioning_uri(account_name, issuer_name=ISSUER)
+    return pyotp.TOTP(secret).provisioning_uri(name=account_name, issuer_name=ISSUER)
 
 
 def step_of(secret: str, code: str, now_s: float, after: int) -> int | None:

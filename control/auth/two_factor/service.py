@@ -9,7 +9,10 @@ from datetime import datetime
 from typing import Final
 
 from control.auth.caller import Client
+from control.auth.limiting.rules import Rules
+from control.auth.limiting.service import Limiter
 from control.auth.mail.service import Mails, Template
+from control.auth.trail import note
 from control.auth.two_factor import codes
 from kernel.database import Database, load_queries
 from kernel.database.pool import Transaction
@@ -55,13 +58,22 @@ class TwoFactor:
         database: of auth.
         sealer: for the secrets at rest.
         mails: tell the owner of every change.
+        limiter: counts codes, by the rule `second_factor`.
+        rules: of it.
         clock: unix seconds.
     """
 
     def __init__(
-        self, database: Database, sealer: Sealer, mails: Mails, clock: Callable[[], float] = time.time
+        self,
+        database: Database,
+        sealer: Sealer,
+        mails: Mails,
+        limiter: Limiter,
+        rules: Rules,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._database, self._sealer, self._mails, self._clock = database, sealer, mails, clock
+        self._limiter, self._rules = limiter, rules
 
     async def status(self, account_id: str) -> Status:
         """How it stands with an account."""
@@ -96,6 +108,7 @@ class TwoFactor:
             await tx.execute(SQL["confirm"], account_id, step)
             fresh = await self._renewed(tx, account_id)
             await self._tell(tx, account_id, Template.TWO_FACTOR_ON, client)
+            await note(tx, "two_factor.enable", account_id, client)
             return fresh
 
     async def check(self, tx: Transaction, account_id: str, code: str, client: Client) -> str:
@@ -118,25 +131,32 @@ class TwoFactor:
         return "recovery"
 
     async def renew(self, account_id: str, code: str, client: Client) -> list[str]:
-        """New recovery codes in place of all earlier ones.
+        """New recovery codes in place of all earlier ones. The caller has checked the password.
 
         Raises:
-            ShipoffError: TWO_FACTOR_OFF, TWO_FACTOR_CODE_INVALID.
+            ShipoffError: TWO_FACTOR_OFF, TWO_FACTOR_CODE_INVALID, TOO_MANY_ATTEMPTS.
         """
+        await self._limiter.require(self._rules.second_factor, account_id)
         async with self._database.transaction() as tx:
             await self.check(tx, account_id, code, client)
-            return await self._renewed(tx, account_id)
+            fresh = await self._renewed(tx, account_id)
+            await note(tx, "recovery_codes.renew", account_id, client)
+        await self._limiter.forget(self._rules.second_factor, account_id)
+        return fresh
 
     async def disable(self, account_id: str, code: str, client: Client) -> None:
         """Turns it off. The caller has checked the password.
 
         Raises:
-            ShipoffError: TWO_FACTOR_OFF, TWO_FACTOR_CODE_INVALID.
+            ShipoffError: TWO_FACTOR_OFF, TWO_FACTOR_CODE_INVALID, TOO_MANY_ATTEMPTS.
         """
+        await self._limiter.require(self._rules.second_factor, account_id)
         async with self._database.transaction() as tx:
             await self.check(tx, account_id, code, client)
             await tx.execute(SQL["off"], account_id)
             await self._tell(tx, account_id, Template.TWO_FACTOR_OFF, client)
+            await note(tx, "two_factor.disable", account_id, client)
+        await self._limiter.forget(self._rules.second_factor, account_id)
 
     async def _step(self, tx: Transaction, which: str, account_id: str, code: str) -> int:
         """The step of a code; the row is locked, so that of two calls with the same code one comes too late."""
@@ -155,9 +175,7 @@ class TwoFactor:
         await tx.executemany(SQL["add_recovery"], [(account_id, codes.digest(account_id, code)) for code in fresh])
         return fresh
 
-    async def _tell(
-        self, tx: Transaction, account_id: str, template: Template, client: Client, **values: str
-    ) -> None:
+    async def _tell(self, tx: Transaction, account_id: str, template: Template, client: Client, **values: str) -> None:
         email = await tx.fetchval(SQL["email_of"], account_id)
         await self._mails.post(tx, str(email), template, address=client.address, **values)
 
