@@ -20,7 +20,7 @@ def normal_email(text: str) -> str:
     from email_validator import EmailNotValidError, validate_email  # imported here: only registrations need it
 
     try:
-        return validate_email(text.strip()[:400], check_deliverability=False).normalized
+        return validate_email(text.strip()[:400], check_deliverability=False, strict=True).normalized
     except EmailNotValidError as error:
         raise EMAIL_INVALID(f"the e-mail address cannot be used: {error}"[:300]) from None
 

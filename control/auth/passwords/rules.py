@@ -37,7 +37,8 @@ def check(password: str, about: Sequence[str]) -> None:
     # Imported here: its dictionaries take 13 MB, which a platform without registrations need not have.
     from zxcvbn import zxcvbn  # type: ignore[import-untyped]  # it ships none
 
-    known = ["shipoff", *(part[:JUDGED] for word in about for part in (word, *word.replace("@", " ").split()))]
+    parts = [part for word in about for part in ("".join(word.split()), *word.replace("@", " ").split())]
+    known = ["shipoff", *(part[:JUDGED] for part in parts)]
     found = zxcvbn(password[:JUDGED], user_inputs=known)
     if found["score"] < SCORE:
         feedback = found["feedback"]

@@ -52,7 +52,7 @@ def step_of(secret: str, code: str, now_s: float, after: int) -> int | None:
         None when it is of none that is near and unused.
     """
     totp, current, found = pyotp.TOTP(secret), int(now_s // STEP_S), None
-    for step in range(current - DRIFT, current + DRIFT + 1):
+    for step in range(max(current - DRIFT, 0), current + DRIFT + 1):
         if hmac.compare_digest(totp.generate_otp(step), code) and step > after:
             found = step
     return found

@@ -1,0 +1,60 @@
+"""Auth's own database and parts."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from control.auth.keys.service import Keys
+from control.auth.people import People
+from control.auth.settings import AuthSettings
+from kernel.database import Database, migrate
+from kernel.sealing import Sealer
+from kernel.streams import connect
+from tests.integration.control.auth.rig import Rig
+
+MakeRig = Callable[..., Awaitable[Rig]]
+
+
+@pytest.fixture
+async def auth_database(database_url: str) -> AsyncIterator[Database]:
+    migrate(database_url, "control.auth")
+    opened = await Database.connect(database_url, max_size=8)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def make_rig(auth_database: Database, database_url: str, redis_url: str) -> AsyncIterator[MakeRig]:
+    """Makes rigs on one database; settings may be given, and names of projects that everybody owns."""
+    seal_key = base64.b64encode(secrets.token_bytes(32)).decode()
+    async with AsyncExitStack() as stack:
+
+        async def make(projects: tuple[str, ...] = (), redis: str | None = redis_url, **more: Any) -> Rig:
+            settings = AuthSettings(
+                database_url=database_url, redis_url=redis or "", service_token="x", seal_key=seal_key, **more
+            )
+            keys = Keys(auth_database, Sealer(seal_key))
+            await keys.look()
+            client = None if redis is None else connect(redis)
+            if client is not None:
+                stack.push_async_callback(client.aclose)
+
+            async def owned(_: str) -> list[str]:
+                return list(projects)
+
+            people = People(settings, auth_database, client, keys, owned)
+            stack.push_async_callback(people.stop)
+            return Rig(settings, auth_database, people, keys)
+
+        yield make
+
+
+@pytest.fixture
+async def rig(make_rig: MakeRig) -> Rig:
+    return await make_rig()
