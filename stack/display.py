@@ -169,6 +169,8 @@ def summary_lines(fields: dict[str, Any]) -> list[str]:
         f"  API and dashboard  {fields['gateway']}",
         f"  apps               {fields['apps']}",
     ]
+    if fields.get("mails"):
+        lines.append(f"  mails              {fields['mails']}: those to people lie there as files")
     lines += [f"  {name:<18} {url}" for name, url in fields["projects"].items()]
     if fields.get("token"):
         lines += [

@@ -81,6 +81,11 @@ class Plan:
         return hmac.digest(self.service_token.encode(), b"requests", "sha256").hex()
 
     @property
+    def mails(self) -> Path:
+        """Where mails lie for the operator to read."""
+        return self.state / "mails"
+
+    @property
     def gateway_url(self) -> str:
         """Where people and the orchestrator reach the gateway."""
         return f"http://{_reachable(self.host)}:{self.ports['gateway']}"
@@ -110,8 +115,13 @@ class Plan:
     def _own(self, service: str) -> dict[str, str]:
         match service:
             case "auth":
-                ring = self.env_keys or self.env_key
-                return {"DATABASE_URL": self.databases[service], "SEAL_KEY": ring, "CONSUMER": "auth"}
+                return {
+                    "DATABASE_URL": self.databases[service],
+                    "SEAL_KEY": self.env_keys or self.env_key,
+                    "CONSUMER": "auth",
+                    "PUBLIC_URL": self.gateway_url,
+                    "MAIL_DIR": str(self.mails),  # unless the operator has set SHIPOFF_AUTH_SMTP_URL
+                }
             case "logsink":
                 return {"DATABASE_URL": self.databases[service]}
             case "projects":

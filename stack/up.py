@@ -18,7 +18,7 @@ from kernel import tasks
 from kernel.errors import ShipoffError
 from stack import orphans
 from stack.display import Display
-from stack.environment import inherited
+from stack.environment import inherited, tuning
 from stack.first_run import FirstRun
 from stack.forge import Forge
 from stack.linux import become_subreaper
@@ -106,6 +106,7 @@ class Platform:
                 "dir": str(self._state.directory),
                 "gateway": self._plan.gateway_url,
                 "apps": self._plan.apps_url.format(project="<project>"),
+                "mails": "" if "SHIPOFF_AUTH_SMTP_URL" in tuning(["auth"]) else str(self._plan.mails),
                 "projects": projects,
                 "email": owner.get("email", ""),
                 "token": owner.get("token", ""),

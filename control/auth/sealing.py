@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
+from control.auth.mail.service import place as mail
+from control.auth.two_factor.service import place as second_factor
 from kernel.authority import require_platform
 from kernel.database import Database
 from kernel.resealing import Resealing, SealedTable
@@ -13,7 +15,12 @@ from kernel.sealing import Sealer
 from proto.sealing.v1 import sealing_pb2 as pb
 from proto.sealing.v1.sealing_pb2_grpc import SealingServicer
 
-TABLES: Final = (SealedTable("signing_keys", ("id",), "private_sealed", lambda row: str(row["id"])),)
+# Successors of refresh tokens are sealed too, for ten seconds (sessions/): less than a change of keys takes.
+TABLES: Final = (
+    SealedTable("signing_keys", ("id",), "private_sealed", lambda row: str(row["id"])),
+    SealedTable("two_factor", ("account_id",), "secret_sealed", lambda row: second_factor(row["account_id"])),
+    SealedTable("mails", ("id",), "sealed", lambda row: mail(row["id"])),
+)
 
 
 class SealingServer(SealingServicer):

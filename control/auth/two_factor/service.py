@@ -89,7 +89,7 @@ class TwoFactor:
         secret = codes.new_secret()
         async with self._database.transaction() as tx:
             email = await tx.fetchval(SQL["email_of"], account_id)
-            sealed = self._sealer.seal(secret, _place(account_id))
+            sealed = self._sealer.seal(secret, place(account_id))
             if await tx.fetchval(SQL["begin"], account_id, sealed) is None:
                 raise TWO_FACTOR_ON("two-factor authentication is on already")
         return Enrolment(secret, codes.uri(secret, str(email)))
@@ -163,7 +163,7 @@ class TwoFactor:
         row = await tx.fetchrow(SQL[which], account_id)
         if row is None:
             raise TWO_FACTOR_OFF("two-factor authentication is not on, or not begun")
-        secret = str(self._sealer.open(row["secret_sealed"], _place(account_id)))
+        secret = str(self._sealer.open(row["secret_sealed"], place(account_id)))
         step = codes.step_of(secret, code, self._clock(), row["last_step"]) if codes.is_totp(code) else None
         if step is None:
             raise TWO_FACTOR_CODE_INVALID("the code is not valid, or not any more")
@@ -180,6 +180,6 @@ class TwoFactor:
         await self._mails.post(tx, str(email), template, address=client.address, **values)
 
 
-def _place(account_id: str) -> str:
+def place(account_id: str) -> str:
     """What a sealed secret is bound to."""
     return f"two-factor/{account_id}"

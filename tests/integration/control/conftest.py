@@ -154,6 +154,8 @@ def _environment(folder: Path, ports: dict[str, int], redis_url: str) -> dict[st
         "SHIPOFF_PROJECTS_HOOKS_PORTS": "any",
         "SHIPOFF_REDIS_URL": redis_url,
         "SHIPOFF_GATEWAY_REPOS_DIR": str(folder / "repos"),
+        "SHIPOFF_AUTH_MAIL_DIR": str(folder / "mails"),
+        "SHIPOFF_AUTH_PUBLIC_URL": f"http://127.0.0.1:{ports['gateway.listen']}",
         "SHIPOFF_GATEWAY_PUBLIC_URL": f"http://127.0.0.1:{ports['gateway.listen']}",
         "SHIPOFF_GATEWAY_PUSH_BYTES": str(2 * 1024 * 1024),
         "SHIPOFF_GATEWAY_PUSH_WAIT_S": "8",

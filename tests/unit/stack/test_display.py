@@ -14,6 +14,7 @@ SUMMARY = {
     "dir": "/state",
     "gateway": "http://127.0.0.1:8000",
     "apps": "http://<project>.localhost:8080",
+    "mails": "/state/mails",
     "projects": {"blog": "http://blog.localhost:8080"},
     "email": "owner@localhost",
     "token": "shp_x",
@@ -30,6 +31,7 @@ def test_plain_lines_tell_what_matters() -> None:
     lines = out.getvalue().splitlines()
     assert [line.partition("] ")[2] for line in lines[:2]] == ["auth ready", "router FAILED"]
     assert "http://blog.localhost:8080" in out.getvalue()
+    assert "  mails              /state/mails" in out.getvalue()
     assert "shp_x" in out.getvalue()
 
 
