@@ -113,7 +113,7 @@ class Profile:
             The new address.
 
         Raises:
-            ShipoffError: LINK_INVALID; EMAIL_TAKEN when somebody has registered with it meanwhile.
+            ShipoffError: ONE_TIME_TOKEN_INVALID; EMAIL_TAKEN when somebody has registered with it meanwhile.
         """
         try:
             async with self._database.transaction() as tx:

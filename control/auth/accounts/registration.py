@@ -15,7 +15,7 @@ from control.auth.caller import Client
 from control.auth.limiting.rules import Rules, network
 from control.auth.limiting.service import Limiter
 from control.auth.mail.service import Mails, Template
-from control.auth.one_time.service import LINK_INVALID, Purpose, issue, take, void
+from control.auth.one_time.service import ONE_TIME_TOKEN_INVALID, Purpose, issue, take, void
 from control.auth.passwords.service import Passwords
 from control.auth.trail import note
 from kernel.database import Database
@@ -65,14 +65,14 @@ class Registration:
             The address that is confirmed by that.
 
         Raises:
-            ShipoffError: LINK_INVALID.
+            ShipoffError: ONE_TIME_TOKEN_INVALID.
         """
         async with self._database.transaction() as tx:
             taken = await take(tx, token, Purpose.VERIFY)
             given = taken.payload.get("name"), taken.payload.get("password_hash")
             email = await tx.fetchval(SQL["verify"], taken.account_id, *given)
             if email is None:
-                raise LINK_INVALID("the address is confirmed already")
+                raise ONE_TIME_TOKEN_INVALID("the address is confirmed already")
             await void(tx, taken.account_id, Purpose.VERIFY, Purpose.RESET)
             await note(tx, "account.verify", taken.account_id, client)
         return str(email)

@@ -8,7 +8,7 @@ from typing import Any
 from control.auth.accounts.profile import Profile
 from control.auth.accounts.registration import Registration
 from control.auth.caller import Client, account, signed_in
-from control.auth.one_time.service import LINK_INVALID
+from control.auth.one_time.service import ONE_TIME_TOKEN_INVALID
 from control.auth.passwords.service import Passwords
 from control.auth.trail import personal_team
 from kernel.errors import ShipoffError
@@ -33,7 +33,7 @@ class AccountsServer(AccountsServicer):
         try:
             return pb.VerifyResponse(email=await self._registration.verify(request.token, client))
         except ShipoffError as error:
-            if error.code != LINK_INVALID.code:
+            if error.code != ONE_TIME_TOKEN_INVALID.code:
                 raise
         return pb.VerifyResponse(email=await self._profile.confirm_email(request.token, client))
 

@@ -12,8 +12,11 @@ from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
 from kernel.errors import define
 
-LINK_INVALID = define(
-    "LINK_INVALID", source="client", status=410, hint="it works once and for a limited time: ask for a new one"
+ONE_TIME_TOKEN_INVALID = define(
+    "ONE_TIME_TOKEN_INVALID",
+    source="client",
+    status=410,
+    hint="it works once and for a limited time: ask for a new one",
 )
 SQL: Final = load_queries("control.auth.one_time")
 HOUR_S: Final = 3600.0
@@ -68,7 +71,7 @@ async def take(tx: Transaction, secret: str, *purposes: Purpose) -> Taken:
     """Uses a token up; of two callers at once, one gets it.
 
     Raises:
-        ShipoffError: LINK_INVALID when it is unknown, used, expired, or for something else.
+        ShipoffError: ONE_TIME_TOKEN_INVALID when it is unknown, used, expired, or for something else.
     """
     row = None
     if secrets.is_well_formed(secret):
@@ -80,7 +83,7 @@ async def peek(database: Database, secret: str, purpose: Purpose) -> Taken:
     """What a token stands for, before work that is worth doing for one that is good only.
 
     Raises:
-        ShipoffError: LINK_INVALID.
+        ShipoffError: ONE_TIME_TOKEN_INVALID.
     """
     row = None
     if secrets.is_well_formed(secret):
@@ -95,7 +98,7 @@ async def attempt(tx: Transaction, secret: str, purpose: Purpose, most: int) -> 
         most: tries; later ones find nothing.
 
     Raises:
-        ShipoffError: LINK_INVALID.
+        ShipoffError: ONE_TIME_TOKEN_INVALID.
     """
     row = None
     if secrets.is_well_formed(secret):
@@ -110,5 +113,5 @@ async def void(tx: Transaction, account_id: str, *purposes: Purpose) -> None:
 
 def _taken(row: Row | None) -> Taken:
     if row is None:
-        raise LINK_INVALID("the token is not valid, or not any more")
+        raise ONE_TIME_TOKEN_INVALID("the token is not valid, or not any more")
     return Taken(row["account_id"], Purpose(row["purpose"]), row["payload"])

@@ -76,7 +76,7 @@ class Passwords:
         """Sets a password for who has the token of the mail; all sessions end, and signing in is free again.
 
         Raises:
-            ShipoffError: LINK_INVALID; PASSWORD_WEAK, after which the token is still good.
+            ShipoffError: ONE_TIME_TOKEN_INVALID; PASSWORD_WEAK, after which the token is still good.
         """
         peeked = await peek(self._database, token, Purpose.RESET)
         row = await self._database.fetchrow(SQL["by_id"], peeked.account_id)

@@ -15,7 +15,7 @@ from control.auth.caller import Client
 from control.auth.limiting.rules import Rule, Rules, network
 from control.auth.limiting.service import Limiter, refused
 from control.auth.mail.service import Mails, Template
-from control.auth.one_time.service import LIFE_S, LINK_INVALID, Purpose, attempt, issue, take
+from control.auth.one_time.service import LIFE_S, ONE_TIME_TOKEN_INVALID, Purpose, attempt, issue, take
 from control.auth.passwords.hasher import Hasher
 from control.auth.sessions.service import SQL, Opened, Sessions
 from control.auth.two_factor.service import TwoFactor
@@ -102,7 +102,7 @@ class Login:
                 amr = (*taken.payload["amr"], how, "mfa")
                 opened = await self._sessions.open(tx, taken.account_id, client, amr)
         except ShipoffError as error:
-            if error.code == LINK_INVALID.code:
+            if error.code == ONE_TIME_TOKEN_INVALID.code:
                 raise CHALLENGE_INVALID("the challenge is not valid, or not any more") from None
             raise
         await self._limiter.forget(self._rules.second_factor, taken.account_id)

@@ -32,10 +32,12 @@ async def auth_database(database_url: str) -> AsyncIterator[Database]:
 @pytest.fixture
 async def make_rig(auth_database: Database, database_url: str, redis_url: str) -> AsyncIterator[MakeRig]:
     """Makes rigs on one database; settings may be given, and names of projects that everybody owns."""
-    seal_key = base64.b64encode(secrets.token_bytes(32)).decode()
+    first = base64.b64encode(secrets.token_bytes(32)).decode()
     async with AsyncExitStack() as stack:
 
-        async def make(projects: tuple[str, ...] = (), redis: str | None = redis_url, **more: Any) -> Rig:
+        async def make(
+            projects: tuple[str, ...] = (), redis: str | None = redis_url, seal_key: str = first, **more: Any
+        ) -> Rig:
             settings = AuthSettings(
                 database_url=database_url, redis_url=redis or "", service_token="x", seal_key=seal_key, **more
             )

@@ -57,13 +57,13 @@ async def test_a_reset_link_works_once_within_an_hour(rig: Rig) -> None:
     await forgot(rig)
     late = await rig.token()
     await rig.hurry(3600)
-    with pytest.raises(ShipoffError, match="LINK_INVALID"):
+    with pytest.raises(ShipoffError, match="ONE_TIME_TOKEN_INVALID"):
         await reset(rig, late)
     await forgot(rig)
     token = await rig.token()
     ends = await asyncio.gather(*(reset(rig, token) for _ in range(4)), return_exceptions=True)
     assert [end for end in ends if end is None] == [None]
-    assert {end.code for end in ends if isinstance(end, ShipoffError)} == {"LINK_INVALID"}
+    assert {end.code for end in ends if isinstance(end, ShipoffError)} == {"ONE_TIME_TOKEN_INVALID"}
 
 
 async def test_a_weak_password_does_not_use_the_link_up(rig: Rig) -> None:
@@ -77,7 +77,7 @@ async def test_a_weak_password_does_not_use_the_link_up(rig: Rig) -> None:
 
 async def test_a_link_that_is_no_good_costs_no_hash(rig: Rig) -> None:
     before = COMPUTED._value.get()
-    with pytest.raises(ShipoffError, match="LINK_INVALID"):
+    with pytest.raises(ShipoffError, match="ONE_TIME_TOKEN_INVALID"):
         await reset(rig, "a" * 43)
     assert COMPUTED._value.get() == before
 
@@ -85,11 +85,11 @@ async def test_a_link_that_is_no_good_costs_no_hash(rig: Rig) -> None:
 async def test_links_are_good_for_one_thing_only(rig: Rig) -> None:
     await rig.register()
     to_verify = await rig.token()
-    with pytest.raises(ShipoffError, match="LINK_INVALID"):
+    with pytest.raises(ShipoffError, match="ONE_TIME_TOKEN_INVALID"):
         await reset(rig, to_verify)
     await forgot(rig)
     to_reset = await rig.token()
-    with pytest.raises(ShipoffError, match="LINK_INVALID"):
+    with pytest.raises(ShipoffError, match="ONE_TIME_TOKEN_INVALID"):
         await rig.verify(to_reset)
     await reset(rig, to_reset)  # it proves the address, too
     await rig.enter(password=OTHER)
@@ -106,7 +106,7 @@ async def test_a_reset_voids_other_links_and_ends_a_lockout(make_rig: MakeRig) -
     await rig.mails()
     await forgot(rig)
     await reset(rig, await rig.token())
-    with pytest.raises(ShipoffError, match="LINK_INVALID"):
+    with pytest.raises(ShipoffError, match="ONE_TIME_TOKEN_INVALID"):
         await reset(rig, earlier)
     await rig.enter(password=OTHER)
 

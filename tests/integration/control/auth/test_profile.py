@@ -57,7 +57,7 @@ async def test_an_address_changes_when_the_new_one_is_proven_and_the_old_one_hea
     assert (await rig.session(NEW))[0].account_id == who.account_id
     with pytest.raises(ShipoffError, match="INVALID_CREDENTIALS"):
         await rig.enter()
-    with pytest.raises(ShipoffError, match="LINK_INVALID"):
+    with pytest.raises(ShipoffError, match="ONE_TIME_TOKEN_INVALID"):
         await rig.verify(token)
 
 
@@ -88,7 +88,7 @@ async def test_a_changed_password_stops_a_change_of_address(rig: Rig) -> None:
     await change_email(rig, who, NEW)
     token = await rig.token()
     await change(rig, who, PASSWORD, OTHER)
-    with pytest.raises(ShipoffError, match="LINK_INVALID"):
+    with pytest.raises(ShipoffError, match="ONE_TIME_TOKEN_INVALID"):
         await rig.verify(token)
 
 
@@ -99,7 +99,7 @@ async def test_links_that_went_to_the_old_address_do_not_open_the_account_afterw
     to_the_old = await rig.token()
     await change_email(rig, who, NEW)
     await rig.verify(await rig.token())
-    with pytest.raises(ShipoffError, match="LINK_INVALID"):
+    with pytest.raises(ShipoffError, match="ONE_TIME_TOKEN_INVALID"):
         await reset(rig, to_the_old)
 
 

@@ -36,14 +36,14 @@ async def test_of_two_uses_of_one_link_at_once_one_counts(rig: Rig) -> None:
     token = await rig.token()
     ends = await asyncio.gather(*(rig.verify(token) for _ in range(6)), return_exceptions=True)
     assert [end for end in ends if end == EMAIL] == [EMAIL]
-    assert {end.code for end in ends if isinstance(end, ShipoffError)} == {"LINK_INVALID"}
+    assert {end.code for end in ends if isinstance(end, ShipoffError)} == {"ONE_TIME_TOKEN_INVALID"}
 
 
 async def test_a_link_ends_after_a_day_and_another_one_can_be_had(rig: Rig) -> None:
     await rig.register()
     late = await rig.token()
     await rig.hurry(24 * 3600)
-    with pytest.raises(ShipoffError, match="LINK_INVALID"):
+    with pytest.raises(ShipoffError, match="ONE_TIME_TOKEN_INVALID"):
         await rig.verify(late)
     await rig.accounts.ResendVerification(
         accounts_pb2.ResendVerificationRequest(email=EMAIL, client=CLIENT), NO_CONTEXT
@@ -54,7 +54,7 @@ async def test_a_link_ends_after_a_day_and_another_one_can_be_had(rig: Rig) -> N
 
 @pytest.mark.parametrize("token", ["", "x", "é" * 43, "\0" * 43, "a" * 43, "a" * 100_000])
 async def test_what_is_no_token_is_refused_alike(rig: Rig, token: str) -> None:
-    with pytest.raises(ShipoffError, match="LINK_INVALID: the token is not valid, or not any more"):
+    with pytest.raises(ShipoffError, match="ONE_TIME_TOKEN_INVALID: the token is not valid, or not any more"):
         await rig.verify(token)
 
 
@@ -81,7 +81,7 @@ async def test_the_password_that_counts_is_the_one_of_the_link_that_was_opened(r
     assert tokens.account_id
     with pytest.raises(ShipoffError, match="INVALID_CREDENTIALS"):
         await rig.enter(password=OTHER)
-    with pytest.raises(ShipoffError, match="LINK_INVALID"):
+    with pytest.raises(ShipoffError, match="ONE_TIME_TOKEN_INVALID"):
         await rig.verify(await rig.token())
 
 

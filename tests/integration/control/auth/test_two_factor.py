@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import secrets
 import time
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -10,10 +12,13 @@ from urllib.parse import parse_qs, urlsplit
 import pyotp
 import pytest
 
-from kernel.authority import Principal, acting_as
+from control.auth.sealing import SealingServer
+from kernel.authority import Principal, acting_as, platform
 from kernel.errors import ShipoffError
+from kernel.sealing import Sealer
 from proto.auth.v1 import sessions_pb2
 from proto.auth.v1 import two_factor_pb2 as pb
+from proto.sealing.v1 import sealing_pb2
 from tests.integration.control.auth.conftest import MakeRig
 from tests.integration.control.auth.rig import CLIENT, EMAIL, NO_CONTEXT, OTHER, PASSWORD, Rig
 
@@ -228,3 +233,21 @@ async def test_secrets_rest_sealed_and_codes_hashed(rig: Rig, clock: Clock) -> N
     )
     assert totp.secret not in rows
     assert not any(code in rows or code.replace("-", "") in rows for code in recovery)
+
+
+async def test_a_change_of_the_sealing_key_takes_second_factors_and_waiting_mails_along(
+    make_rig: MakeRig, rig: Rig, clock: Clock
+) -> None:
+    who, totp, _ = await enrolled(rig, clock)
+    await rig.register("eve@example.org")
+    fresh = base64.b64encode(secrets.token_bytes(32)).decode()
+    ring = Sealer(f"new:{fresh},old:{rig.settings.seal_key}")
+    with acting_as(platform("test")):
+        told = [one async for one in SealingServer(rig.database, ring).Reseal(sealing_pb2.ResealRequest(), NO_CONTEXT)]
+    assert {one.table: one.resealed for one in told} == {
+        "signing_keys.private_sealed": 1, "two_factor.secret_sealed": 1, "mails.sealed": 1,
+    }  # fmt: skip
+    later = await make_rig(seal_key=fresh)
+    later.people.two_factor._clock = clock
+    assert (await second(later, await challenge(later), totp.at(clock.now))).account_id == who.account_id
+    assert await later.mails() == [("eve@example.org", "Confirm your e-mail address")]
