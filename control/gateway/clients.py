@@ -18,6 +18,7 @@ from proto.orchestrator.v1.explain_pb2_grpc import ExplainStub
 from proto.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorStub
 from proto.orchestrator.v1.running_pb2_grpc import RunningStub
 from proto.projects.v1 import projects_pb2
+from proto.projects.v1.domains_pb2_grpc import DomainsStub
 from proto.projects.v1.env_pb2_grpc import EnvVarsStub
 from proto.projects.v1.environments_pb2_grpc import EnvironmentsStub
 from proto.projects.v1.hooks_pb2_grpc import HooksStub
@@ -42,6 +43,7 @@ class Clients:
         self.auth = auth.stub(AuthStub)
         self.border = Border(partial(fetch_keys, self.auth))
         self.projects = projects.stub(ProjectsStub)
+        self.domains = projects.stub(DomainsStub)
         self.env = projects.stub(EnvVarsStub)
         self.environments = projects.stub(EnvironmentsStub)
         self.hooks = projects.stub(HooksStub)

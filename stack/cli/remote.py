@@ -9,6 +9,7 @@ from stack.cli.client import (
     cancel,
     commands,
     deploy,
+    domains,
     env,
     explain,
     hooks,
@@ -56,6 +57,13 @@ def register(app: typer.Typer) -> None:
     variables.command("list")(env.list_env)
     variables.command("unset")(env.unset_env)
     app.add_typer(variables, name="env")
+    names = typer.Typer(no_args_is_help=True, help="Domains of one's own for a project.")
+    names.command("list")(domains.list_domains)
+    names.command("add")(domains.add_domain)
+    names.command("check")(domains.check_domain)
+    names.command("change")(domains.change_domain)
+    names.command("remove")(domains.remove_domain)
+    app.add_typer(names, name="domains")
     routing = typer.Typer(no_args_is_help=True, help="Rules of a project's routes.")
     routing.command("show")(rules.show_rules)
     routing.command("set")(rules.set_rules)

@@ -20,6 +20,7 @@ PARTS: Final = {
     "team": "The team's id (tem_…).",
     "id": "The id of what is meant; it belongs to what stands before it in the path.",
     "name": "Its name.",
+    "domain": "The domain's id (dom_…) or name.",
 }
 _PART: Final = re.compile(r"\{(\w+)(?::[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
 _HEADER: Final = {"schema": {"type": "string"}}

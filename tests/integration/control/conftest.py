@@ -97,7 +97,14 @@ async def realm(database: Database, server: ProjectsServer, names: dns.Names) ->
 
 
 @pytest.fixture(scope="session")
-def plane(servers: object, postgres_url: str, redis_server: str) -> Iterator[Plane]:
+def plane_names() -> Iterator[dns.Names]:
+    """The zone of the name server that the plane's projects service asks."""
+    with dns.served() as serving:
+        yield serving
+
+
+@pytest.fixture(scope="session")
+def plane(servers: object, postgres_url: str, redis_server: str, plane_names: dns.Names) -> Iterator[Plane]:
     """The processes, ready, with an owner and his token."""
     with tempfile.TemporaryDirectory(prefix="shipoff-control-") as folder:
         ports = dict(
@@ -108,6 +115,7 @@ def plane(servers: object, postgres_url: str, redis_server: str) -> Iterator[Pla
             )
         )
         environment = _environment(Path(folder), ports, redis_server)
+        environment["SHIPOFF_PROJECTS_DNS_SERVERS"] = plane_names.server
         for name, package in SCHEMAS.items():
             url = servers.run(_database(postgres_url))  # type: ignore[attr-defined]  # Servers of tests/conftest.py
             migrate(url, package)

@@ -92,7 +92,9 @@ async def tenant(plane: Plane, driver: Driver) -> Tenant:
     for role in Role:
         found.accounts[role], found.tokens[role] = await account(plane, found.team, role)
     made = await as_who(driver, found.tokens[Role.OWNER], "POST", "/v1/projects", {"name": name(), "team": found.team})
-    found.values = {"project": made["id"], "team": found.team}
+    owner, domains = found.tokens[Role.OWNER], f"/v1/projects/{made['id']}/domains"
+    domain = await as_who(driver, owner, "POST", domains, {"name": f"{name()}.test"})
+    found.values = {"project": made["id"], "team": found.team, "domain": domain["id"]}
     return found
 
 
