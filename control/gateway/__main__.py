@@ -24,6 +24,7 @@ from control.gateway.git.pushes import Pushes
 from control.gateway.git.repos import Repos
 from control.gateway.live.view import LiveView
 from control.gateway.settings import GatewaySettings
+from control.gateway.webhooks.reception import Reception
 from kernel.errors import UNAVAILABLE
 from kernel.service import run
 from kernel.streams import connect
@@ -43,7 +44,7 @@ async def main(stop: asyncio.Event) -> None:
         live.start()
         stack.push_async_callback(live.stop)
         git, pushes = await _git_door(settings, clients, live, stack)
-        await _serve(settings, Parts(settings, clients, live, git), stack)
+        await _serve(settings, Parts(settings, clients, live, git, Reception(clients)), stack)
         stack.push_async_callback(pushes.stop)  # the first to stop: people are told while their connections last
         host, _, port = settings.admin.rpartition(":")
         door = AdminDoor(host, int(port), clients.missing)

@@ -11,6 +11,7 @@ from control.gateway.clients import Clients
 from control.gateway.git.door import GitDoor
 from control.gateway.live.view import LiveView
 from control.gateway.settings import GatewaySettings
+from control.gateway.webhooks.reception import Reception
 from kernel.authority import Principal
 from proto.auth.v1 import auth_pb2
 from proto.projects.v1 import projects_pb2
@@ -24,6 +25,7 @@ class Parts:
     clients: Clients
     live: LiveView
     git: GitDoor
+    reception: Reception
 
 
 @dataclass(slots=True)

@@ -23,6 +23,8 @@ from proto.projects.v1.env_pb2_grpc import EnvVarsStub
 from proto.projects.v1.environments_pb2_grpc import EnvironmentsStub
 from proto.projects.v1.hooks_pb2_grpc import HooksStub
 from proto.projects.v1.projects_pb2_grpc import ProjectsStub
+from proto.projects.v1.repositories_pb2_grpc import RepositoriesStub
+from proto.projects.v1.webhooks_pb2_grpc import WebhooksStub
 
 # A deployment's id is chosen by the caller, so sending the request twice makes one deployment.
 REPEATABLE = frozenset({"CreateDeployment", "Redeploy", "Authenticate"})
@@ -47,6 +49,8 @@ class Clients:
         self.env = projects.stub(EnvVarsStub)
         self.environments = projects.stub(EnvironmentsStub)
         self.hooks = projects.stub(HooksStub)
+        self.repositories = projects.stub(RepositoriesStub)
+        self.webhooks = projects.stub(WebhooksStub)
         self.orchestrator = orchestrator.stub(OrchestratorStub)
         self.explain = orchestrator.stub(ExplainStub)
         self.running = orchestrator.stub(RunningStub)

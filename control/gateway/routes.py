@@ -17,6 +17,7 @@ from control.gateway.views import (
     frameworks,
     git,
     hooks,
+    installations,
     instances,
     logs,
     pages,
@@ -25,10 +26,12 @@ from control.gateway.views import (
     projects,
     reference,
     releases,
+    repository,
     requests,
     rules,
     shell,
     team_hooks,
+    webhooks,
 )
 from kernel.authority import Permission
 
@@ -67,6 +70,8 @@ TEAM: Final = "/v1/teams/{team}"
 HOOK: Final = "/hooks/{hook}"
 TOLD: Final = HOOK + "/deliveries"
 TEAM_ADMIN: Final = OnTeam(_P.TEAM_UPDATE)
+UNSIGNED: Final = (401, 413)
+JSON: Final = ("application/json",)
 ROUTES: Final = (
     Route("GET", "/", pages.landing, needs=PUBLIC),
     Route("GET", "/docs", reference.page, needs=PUBLIC),
@@ -143,6 +148,34 @@ ROUTES: Final = (
         team_hooks.redeliver,
         needs=TEAM_ADMIN,
         status=202,
+    ),
+    Route("GET", PROJECT + "/repository", repository.show, needs=_P.REPOSITORY_READ),
+    Route("PUT", PROJECT + "/repository", repository.put, needs=_P.REPOSITORY_CREATE, secret=True),
+    Route("PATCH", PROJECT + "/repository", repository.change, needs=_P.REPOSITORY_UPDATE),
+    Route("DELETE", PROJECT + "/repository", repository.unlink, needs=_P.REPOSITORY_DELETE, status=204),
+    Route("GET", PROJECT + "/repository/deliveries", repository.deliveries, needs=_P.REPOSITORY_READ),
+    Route(
+        "POST",
+        PROJECT + "/repository/deliveries/{id}/redeliver",
+        repository.redeliver,
+        needs=_P.DEPLOYMENT_CREATE,
+        status=202,
+    ),
+    Route("GET", "/v1/teams/{team}/installations", installations.index, needs=OnTeam(_P.REPOSITORY_READ)),
+    Route(
+        "POST", "/v1/teams/{team}/installations", installations.begin, needs=OnTeam(_P.REPOSITORY_CREATE), secret=True
+    ),
+    Route("GET", "/v1/github/setup", installations.setup, needs=ACCOUNT, refuses=(409, 422)),
+    Route("GET", "/github/setup", installations.page, needs=PUBLIC, gives=("text/html",)),
+    Route("POST", "/v1/webhooks/github", webhooks.github, needs=PUBLIC, status=202, refuses=UNSIGNED, gives=JSON),
+    Route(
+        "POST",
+        "/v1/webhooks/{provider:gitlab|gitea|bitbucket|generic}/{link}",
+        webhooks.link,
+        needs=PUBLIC,
+        status=202,
+        refuses=UNSIGNED,
+        gives=JSON,
     ),
     Route("GET", "/git/{project}/info/refs", git.advertise, needs=PUBLIC, streams=True),
     Route("POST", "/git/{project}/{service:git-(?:upload|receive)-pack}", git.exchange, needs=PUBLIC, streams=True),

@@ -36,7 +36,7 @@ def text(holder: Json, name: str) -> str:
         ShipoffError: PAYLOAD_INVALID.
     """
     value = holder.get(name)
-    if not isinstance(value, str):
+    if not isinstance(value, str) or "\0" in value:  # which Postgres can't store
         raise PAYLOAD_INVALID(f"the payload has no string {name!r}")
     return value
 
@@ -68,7 +68,7 @@ def records(holder: Json, name: str) -> list[Json]:
 def optional(holder: Json, name: str) -> str:
     """A string, "" when it is absent or null."""
     value = holder.get(name)
-    return value if isinstance(value, str) else ""
+    return value.replace("\0", "") if isinstance(value, str) else ""
 
 
 def commit(value: str) -> str:

@@ -1,0 +1,1 @@
+"""Webhooks at the door: taken in raw, within bounds, and handed to the service that knows the secrets."""
