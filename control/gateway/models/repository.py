@@ -163,7 +163,7 @@ class OutcomeShape(TypedDict):
     code: str | None
 
 
-class DeliveryShape(TypedDict):
+class ReceivedShape(TypedDict):
     """A webhook that came.
 
     Attributes:
@@ -191,7 +191,7 @@ class DeliveryShape(TypedDict):
     outcomes: list[OutcomeShape]
 
 
-class DeliveryList(TypedDict):
+class ReceivedList(TypedDict):
     """What came, newest first.
 
     Attributes:
@@ -199,7 +199,7 @@ class DeliveryList(TypedDict):
         next_cursor: the `cursor` of the next page; null on the last.
     """
 
-    deliveries: list[DeliveryShape]
+    deliveries: list[ReceivedShape]
     next_cursor: str | None
 
 
@@ -232,7 +232,7 @@ def _webhook_url(message: pb.Link, public_url: str) -> str:
     return f"{base}/{'generic' if message.provider == 'git' else message.provider}/{message.id}"
 
 
-def delivery(message: pb.Delivery) -> DeliveryShape:
+def delivery(message: pb.Delivery) -> ReceivedShape:
     """A delivery as the API shows it."""
     return {
         "id": message.id,

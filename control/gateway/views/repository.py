@@ -37,7 +37,7 @@ async def unlink(call: Call) -> None:
     await call.clients.repositories.DeleteLink(pb.LinkRequest(project_id=call.found.id))
 
 
-async def deliveries(call: Call, query: Page) -> models.DeliveryList:
+async def deliveries(call: Call, query: Page) -> models.ReceivedList:
     """GET /v1/projects/{project}/repository/deliveries: lists the webhooks that came, with what they did."""
     request = pb.ListDeliveriesRequest(project_id=call.found.id, limit=query.limit, before=query.cursor)
     found = (await call.clients.repositories.ListDeliveries(request)).deliveries
@@ -45,7 +45,7 @@ async def deliveries(call: Call, query: Page) -> models.DeliveryList:
     return {"deliveries": [models.delivery(one) for one in found], "next_cursor": found[-1].id if more else None}
 
 
-async def redeliver(call: Call) -> models.DeliveryShape:
+async def redeliver(call: Call) -> models.ReceivedShape:
     """POST /v1/projects/{project}/repository/deliveries/{id}/redeliver: has a delivery done again, for this project."""
     request = pb.RedeliverRequest(project_id=call.found.id, delivery_id=call.named("id"))
     return models.delivery(await call.clients.repositories.Redeliver(request))
