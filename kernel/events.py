@@ -125,6 +125,17 @@ class DomainsChanged(Event):
     hosts: list[Json]
 
 
+@event
+@dataclass(frozen=True, slots=True)
+class ProjectTransferred(Event):
+    """Another team owns the project from here on. Key: project."""
+
+    STREAM = "deployments"
+    TYPE = "project.transferred"
+    project_id: str
+    team_id: str
+
+
 # --- lifecycle: what happened -----------------------------------------------------------------------------------------
 
 

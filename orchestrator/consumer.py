@@ -24,6 +24,7 @@ from kernel.events import (
     EnvironmentDeleted,
     Event,
     ProjectDeleted,
+    ProjectTransferred,
 )
 from kernel.streams import first_time
 from orchestrator.domains.hosts import apply
@@ -77,6 +78,8 @@ class Intake:
                 await apply(tx, self._table, event)
             case ProjectDeleted():
                 await self._teardown.project(tx, event.project_id)
+            case ProjectTransferred():
+                pass  # what runs goes on; its next deployment waits in the new owner's queue
             case _:
                 log.warning("an event of type %s has no effect here", event.TYPE)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-from control.auth.audit.server import AuditServer
 from control.auth.audit.service import AuditLog
+from control.auth.doors import doors
 from control.auth.keys.service import Keys
+from control.auth.limits import Limits
+from control.auth.owned import Owned
 from control.auth.people import People
+from control.auth.roles.service import ProjectRoles
 from control.auth.sealing import SealingServer
-from control.auth.server import AuthServer
 from control.auth.settings import AuthSettings
 from kernel.authority import Border
 from kernel.authority.border import Jwks
@@ -20,10 +22,6 @@ from kernel.sealing import Sealer
 from kernel.service import run
 from kernel.streams import Consumer, connect
 from kernel.telemetry import AdminDoor
-from proto.auth.v1.audit_pb2_grpc import add_AuditServicer_to_server
-from proto.auth.v1.auth_pb2_grpc import add_AuthServicer_to_server
-from proto.projects.v1 import projects_pb2
-from proto.projects.v1.projects_pb2_grpc import ProjectsStub
 from proto.sealing.v1.sealing_pb2_grpc import add_SealingServicer_to_server
 
 
@@ -38,30 +36,37 @@ async def main(stop: asyncio.Event) -> None:
     keys = Keys(database, sealer)
     border = Border(lambda: _own(keys))
     server = RpcServer(settings.listen, settings.service_token, admit=border.enter)
-    server.add(add_AuthServicer_to_server, AuthServer(database, keys))
-    server.add(add_AuditServicer_to_server, AuditServer(database))
-    server.add(add_SealingServicer_to_server, SealingServer(database, sealer))
     projects = RpcClient(settings.projects_address, settings.service_token, caller="platform:auth")
-    people = People(settings, database, redis, keys, lambda team_id: _projects(projects, team_id))
+    owned, limits = Owned(projects), Limits.of(settings)
+    for add, servicer in doors(database, keys, owned, limits):
+        server.add(add, servicer)
+    server.add(add_SealingServicer_to_server, SealingServer(database, sealer))
+    people = People(settings, database, redis, keys, owned.names)
     people.serve(server)
     log = AuditLog(database, settings.audit_days)
-    records = Consumer(redis, "audit", "auth", settings.consumer, log.apply)
+    roles = ProjectRoles(database, owned, limits)
+    consumers = [
+        Consumer(redis, "audit", "auth", settings.consumer, log.apply),
+        Consumer(redis, "deployments", "auth", settings.consumer, roles.apply),
+    ]
     try:
         await keys.start()
         log.start()
         people.start()
-        records.start()
+        for consumer in consumers:
+            consumer.start()
         await server.start()
         await door.start()
         await stop.wait()
     finally:
         await server.stop()
         await people.stop()
-        await projects.close()
-        await records.stop()
+        for consumer in consumers:
+            await consumer.stop()
         await log.stop()
         await keys.stop()
         await door.stop()
+        await projects.close()
         await redis.aclose()
         await database.close()
 
@@ -73,11 +78,6 @@ async def _missing(database: Database) -> str:
     except ShipoffError as error:
         return str(error)
     return ""
-
-
-async def _projects(client: RpcClient, team_id: str) -> list[str]:
-    answer = await client.stub(ProjectsStub).ListProjects(projects_pb2.ListProjectsRequest(team_id=team_id))
-    return [project.name for project in answer.projects]
 
 
 async def _own(keys: Keys) -> Jwks:

@@ -36,7 +36,7 @@ class Identified:
 
 
 class Authenticator:
-    """Answers who shows a credential, with one query."""
+    """Answers who shows a credential, with one query; a token's first use in a minute is written down with a second."""
 
     def __init__(self, database: Database, keys: Keys) -> None:
         self._database, self._keys = database, keys
@@ -64,6 +64,8 @@ class Authenticator:
             row = await self._database.fetchrow(SQL["by_token"], secrets.digest(credential))
         if row is None:
             raise TOKEN_INVALID("the API token is not valid")
+        if row["use_is_news"]:
+            await self._database.execute(SQL["used"], row["token_id"])
         return _principal(Kind.TOKEN, row, row["token_id"], address), _account(row)
 
     async def _by_session(self, credential: str, address: str) -> tuple[Principal, Account | None]:

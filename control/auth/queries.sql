@@ -1,6 +1,7 @@
 -- name: by_token
 -- The token's account with its roles; or, for a token of a project, the role that the token has there.
 select t.id as token_id, t.name as token_name, t.scopes, t.project_id as only_project, a.id, a.email, a.name,
+    coalesce(t.last_used_at < now() - interval '1 minute', true) as use_is_news,
     coalesce((select jsonb_object_agg(team_id, role) from team_members where account_id = a.id), '{}') as teams,
     case
         when t.account_id is null then jsonb_build_object(t.project_id, t.role)
@@ -16,3 +17,10 @@ select a.id, a.email, a.name,
     coalesce((select jsonb_object_agg(project_id, role) from project_members where account_id = a.id), '{}') as projects
 from accounts a join sessions s on s.account_id = a.id and s.id = $2 and s.revoked_at is null
 where a.id = $1;
+
+-- name: used
+update api_tokens set last_used_at = now() where id = $1;
+
+-- name: roles_of
+select (select role from team_members where account_id = $1 and team_id = $2) as on_team,
+    (select role from project_members where account_id = $1 and team_id = $2 and project_id = $3) as on_project;

@@ -9,6 +9,7 @@ from typing import Any, Final
 from control.auth.accounts.service import Account, Accounts, claim_owner
 from control.auth.authenticate import Authenticator
 from control.auth.keys.service import Keys
+from control.auth.tokens.rules import Wanted
 from control.auth.tokens.service import Tokens, issue
 from kernel.authority import require_platform
 from kernel.database import Database
@@ -23,17 +24,17 @@ NAME_OF_FURTHER: Final = "token"
 class AuthServer(AuthServicer):
     """Answers the calls of auth.proto."""
 
-    def __init__(self, database: Database, keys: Keys) -> None:
-        self._database, self._keys = database, keys
+    def __init__(self, database: Database, keys: Keys, tokens: Tokens) -> None:
+        self._database, self._keys, self._tokens = database, keys, tokens
         self._authenticator = Authenticator(database, keys)
-        self._accounts, self._tokens = Accounts(database), Tokens(database)
+        self._accounts = Accounts(database)
 
     async def Bootstrap(self, request: pb.BootstrapRequest, context: Any) -> pb.BootstrapResponse:
         """The owner and the first token in one transaction, so that neither exists without the other."""
         require_platform()
         async with self._database.transaction() as tx:
             account, created = await claim_owner(tx, request.email or DEFAULT_EMAIL)
-            secret = (await issue(tx, account.id, NAME_OF_FIRST)).secret if created else ""
+            secret = (await issue(tx, account.id, Wanted(NAME_OF_FIRST))).secret if created else ""
         return pb.BootstrapResponse(created=created, account=_message(account), token=secret)
 
     async def CreateToken(self, request: pb.CreateTokenRequest, context: Any) -> pb.CreateTokenResponse:
@@ -41,8 +42,8 @@ class AuthServer(AuthServicer):
         require_platform()
         wanted = request.account_id
         account = await (self._accounts.get(wanted) if wanted else self._accounts.owner())
-        token = await self._tokens.create(account.id, request.name or NAME_OF_FURTHER)
-        return pb.CreateTokenResponse(token_id=token.id, token=token.secret)
+        made = await self._tokens.create(account.id, Wanted(request.name or NAME_OF_FURTHER))
+        return pb.CreateTokenResponse(token_id=made.token.id, token=made.secret)
 
     async def Authenticate(self, request: pb.AuthenticateRequest, context: Any) -> pb.AuthenticateResponse:
         """Who shows a credential."""

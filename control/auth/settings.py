@@ -20,6 +20,13 @@ class AuthSettings(Settings):
         database_connections: at most; each call holds one for about a millisecond.
         redis_url: `redis://…` or `unix:///path?password=…`.
         consumer: this member's name in the group `auth`; stable across restarts, so that it takes up what it held.
+        projects_address: gRPC of the service that knows what teams own.
+        teams_per_account: memberships at most; passports name them all.
+        roles_per_account: on single projects, at most; passports name them all.
+        members_per_team: at most, and as many of a project.
+        invitations_per_team: that are open, at most.
+        tokens_per_account: at most, and as many of a project.
+        invitation_days: for which an invitation is good.
         audit_days: for which audit records are kept, 90 or more; 0 is for ever.
         service_token: what callers show.
         seal_key: encrypts signing keys, second factors and mails that wait; 32 bytes in base64, or several as
@@ -28,7 +35,6 @@ class AuthSettings(Settings):
         smtp_url: `smtps://user:password@host:port`, or `smtp://…`, where `?starttls=1` insists on TLS.
         mail_dir: a folder where mails lie as files instead; without both they wait in the database, for a week.
         mail_from: "Name <address>" of all mails.
-        projects_address: gRPC, host:port; asked whether who wants to go still owns projects.
         account_attempts: passwords or codes for one account within `lockout_s`; people rarely need half of it.
         address_attempts: passwords from one client address within it; an office may share one.
         lockout_s: seconds; long enough to make guessing hopeless, short enough to wait for.
@@ -40,6 +46,13 @@ class AuthSettings(Settings):
     database_connections: int = 4
     redis_url: str
     consumer: str = platform.node() or "auth"
+    projects_address: str = "127.0.0.1:7002"
+    teams_per_account: int = Field(default=100, ge=1, le=100)
+    roles_per_account: int = Field(default=300, ge=0, le=300)
+    members_per_team: int = Field(default=200, ge=1)
+    invitations_per_team: int = Field(default=100, ge=0)
+    tokens_per_account: int = Field(default=100, ge=1)
+    invitation_days: int = Field(default=7, ge=1, le=30)
     audit_days: int = Field(default=400, ge=0)
     service_token: str
     seal_key: str
@@ -47,7 +60,6 @@ class AuthSettings(Settings):
     smtp_url: str = ""
     mail_dir: Path | None = None
     mail_from: str = "Shipoff <no-reply@localhost>"
-    projects_address: str = "127.0.0.1:7002"
     account_attempts: int = Field(default=10, ge=1)
     address_attempts: int = Field(default=100, ge=1)
     lockout_s: int = Field(default=900, ge=1)

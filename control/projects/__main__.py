@@ -19,6 +19,7 @@ from control.projects.repositories.part import RepositoryPart
 from control.projects.sealing import SealingServer
 from control.projects.server import ProjectsServer
 from control.projects.settings import ProjectsSettings
+from control.projects.teams.server import OwningTeamsServer
 from kernel.authority import Border
 from kernel.database import Database
 from kernel.errors import ShipoffError
@@ -34,6 +35,7 @@ from proto.projects.v1.env_pb2_grpc import add_EnvVarsServicer_to_server
 from proto.projects.v1.environments_pb2_grpc import add_EnvironmentsServicer_to_server
 from proto.projects.v1.hooks_pb2_grpc import add_HooksServicer_to_server
 from proto.projects.v1.projects_pb2_grpc import add_ProjectsServicer_to_server
+from proto.projects.v1.teams_pb2_grpc import add_OwningTeamsServicer_to_server
 from proto.sealing.v1.sealing_pb2_grpc import add_SealingServicer_to_server
 
 
@@ -61,6 +63,7 @@ async def main(stop: asyncio.Event) -> None:
     server.add(add_SealingServicer_to_server, SealingServer(database, sealer))
     domains = DomainsPart(database, settings)
     server.add(add_DomainsServicer_to_server, domains.server)
+    server.add(add_OwningTeamsServicer_to_server, OwningTeamsServer(database))
     expiry = Expiry(Previews(database))
     try:
         relay.start()

@@ -9,12 +9,16 @@ import asyncpg
 
 from control.projects.catalog.rules import BuildSettings, check_build, check_name
 from control.projects.catalog.service import PROJECT_NAME_TAKEN, Project, lock, missing, project_of
+from control.projects.teams.service import require_open
 from kernel import audit
 from kernel.authority import Permission, Resource, require
 from kernel.database import load_queries
 from kernel.database.pool import Row, Transaction
 from kernel.deployments import UNFINISHED, State
 from kernel.errors import define
+from kernel.events import Envelope, ProjectTransferred
+from kernel.streams import publish
+from kernel.telemetry import traceparent
 
 PROJECT_VERSION_CONFLICT = define(
     "PROJECT_VERSION_CONFLICT",
@@ -101,16 +105,17 @@ async def update(tx: Transaction, project_id: str, change: Change, expected: int
 async def transfer(tx: Transaction, project_id: str, team_id: str) -> Project:
     """Gives a project to another team; whoever gives it away must be able to make projects there.
 
-    What runs goes on. Who has a role on the project itself keeps it.
+    What runs goes on. Who has a role on the project itself keeps it, and its API tokens go (control/auth/roles).
 
     Raises:
-        ShipoffError: PROJECT_NOT_FOUND, PERMISSION_DENIED.
+        ShipoffError: PROJECT_NOT_FOUND, PERMISSION_DENIED, TEAM_CLOSED.
     """
     before = await _locked(tx, project_id)
     require(Permission.PROJECT_TRANSFER_OWNERSHIP, Resource(before.team_id, project_id), hidden=missing(project_id))
     require(Permission.PROJECT_CREATE, Resource(team_id))
     if before.team_id == team_id:
         return before
+    await require_open(tx, team_id)
     await bump(tx, project_id)
     after = _of(await tx.fetchrow(SQL["transfer"], project_id, team_id), project_id)
     for team in (before.team_id, team_id):  # both see that it went
@@ -118,6 +123,8 @@ async def transfer(tx: Transaction, project_id: str, team_id: str) -> Project:
             tx, "project.transfer", team_id=team, project_id=project_id, target=after.name,
             before={"team_id": before.team_id}, after={"team_id": team_id},
         )  # fmt: skip
+    event = ProjectTransferred(project_id, team_id)
+    await publish(tx, Envelope(data=event, key=project_id, trace=traceparent.get()))
     return after
 
 

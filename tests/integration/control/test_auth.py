@@ -14,7 +14,9 @@ import jwt
 import pytest
 
 from control.auth.keys.service import Keys
+from control.auth.limits import Limits
 from control.auth.server import AuthServer
+from control.auth.tokens.service import Tokens
 from kernel.authority import Kind, Principal, acting_as, become, passport, platform
 from kernel.database import Database, migrate
 from kernel.errors import ShipoffError
@@ -22,11 +24,12 @@ from kernel.sealing import Sealer
 from proto.auth.v1 import auth_pb2 as pb
 
 NO_CONTEXT: Any = None
+NO_PROJECTS: Any = None
 SEALER = Sealer(base64.b64encode(secrets.token_bytes(32)).decode())
 
 
 def made(database: Database) -> AuthServer:
-    return AuthServer(database, Keys(database, SEALER))
+    return AuthServer(database, Keys(database, SEALER), Tokens(database, NO_PROJECTS, Limits()))
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,1 @@
+"""Members of teams and what they are."""

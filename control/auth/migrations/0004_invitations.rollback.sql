@@ -1,0 +1,3 @@
+drop index api_tokens_project;
+drop index project_members_team;
+drop table invitations;

@@ -1,0 +1,1 @@
+"""Teams as owners of projects: open until they are to be deleted."""
