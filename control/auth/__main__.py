@@ -38,11 +38,11 @@ async def main(stop: asyncio.Event) -> None:
     server = RpcServer(settings.listen, settings.service_token, admit=border.enter)
     projects = RpcClient(settings.projects_address, settings.service_token, caller="platform:auth")
     owned, limits = Owned(projects), Limits.of(settings)
-    for add, servicer in doors(database, keys, owned, limits):
-        server.add(add, servicer)
-    server.add(add_SealingServicer_to_server, SealingServer(database, sealer))
     people = People(settings, database, redis, keys, owned.names)
     people.serve(server)
+    for add, servicer in doors(database, keys, owned, people.mails, limits):
+        server.add(add, servicer)
+    server.add(add_SealingServicer_to_server, SealingServer(database, sealer))
     log = AuditLog(database, settings.audit_days)
     roles = ProjectRoles(database, owned, limits)
     consumers = [

@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from control.auth.audit.server import AuditServer
+from control.auth.invitations.server import InvitationsServer
+from control.auth.invitations.service import Invitations
 from control.auth.keys.service import Keys
 from control.auth.limits import Limits
+from control.auth.mail.service import Mails
 from control.auth.members.server import MembersServer
 from control.auth.members.service import Members
 from control.auth.owned import Owned
@@ -21,6 +24,7 @@ from control.auth.tokens.service import Tokens
 from kernel.database import Database
 from proto.auth.v1.audit_pb2_grpc import add_AuditServicer_to_server
 from proto.auth.v1.auth_pb2_grpc import add_AuthServicer_to_server
+from proto.auth.v1.invitations_pb2_grpc import add_InvitationsServicer_to_server
 from proto.auth.v1.members_pb2_grpc import add_MembersServicer_to_server, add_ProjectMembersServicer_to_server
 from proto.auth.v1.teams_pb2_grpc import add_TeamsServicer_to_server
 from proto.auth.v1.tokens_pb2_grpc import add_TokensServicer_to_server
@@ -28,7 +32,7 @@ from proto.auth.v1.tokens_pb2_grpc import add_TokensServicer_to_server
 Door = tuple[Callable[[Any, Any], None], object]
 
 
-def doors(database: Database, keys: Keys, owned: Owned, limits: Limits) -> Iterator[Door]:
+def doors(database: Database, keys: Keys, owned: Owned, mails: Mails, limits: Limits) -> Iterator[Door]:
     """Each service with the function that adds it to a server."""
     tokens = Tokens(database, owned, limits)
     members = Members(database)
@@ -37,4 +41,6 @@ def doors(database: Database, keys: Keys, owned: Owned, limits: Limits) -> Itera
     yield add_TeamsServicer_to_server, TeamsServer(Teams(database, owned, limits), members)
     yield add_MembersServicer_to_server, MembersServer(members)
     yield add_ProjectMembersServicer_to_server, ProjectMembersServer(ProjectRoles(database, owned, limits))
+    invitations = Invitations(database, owned, mails, limits)
+    yield add_InvitationsServicer_to_server, InvitationsServer(invitations)
     yield add_TokensServicer_to_server, TokensServer(tokens)

@@ -32,6 +32,7 @@ class Template(StrEnum):
     TWO_FACTOR_OFF = "two_factor_off"
     RECOVERY_CODE_USED = "recovery_code_used"
     ACCOUNT_DELETED = "account_deleted"
+    INVITATION = "invitation"
 
 
 class Mails:

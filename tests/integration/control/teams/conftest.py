@@ -13,15 +13,15 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
-from control.auth.accounts.service import Account, add_personal_team
+from control.auth.accounts.service import create
 from control.auth.doors import doors
 from control.auth.keys.service import Keys
 from control.auth.limits import Limits
+from control.auth.mail.service import Mails
 from control.auth.owned import Owned
 from control.projects.previews.service import PreviewLimits
 from control.projects.server import ProjectsServer
 from control.projects.teams.server import OwningTeamsServer
-from kernel import ids
 from kernel.authority import Border
 from kernel.database import Database, migrate
 from kernel.errors import ShipoffError
@@ -35,6 +35,7 @@ MODULES = {
     "Auth": "auth.v1.auth",
     "Audit": "auth.v1.audit",
     "Teams": "auth.v1.teams",
+    "Invitations": "auth.v1.invitations",
     "Members": "auth.v1.members",
     "ProjectMembers": "auth.v1.members",
     "Tokens": "auth.v1.tokens",
@@ -66,13 +67,10 @@ class World:
         self.auth, self.projects = auth, projects
         self._clients = clients
 
-    async def person(self, name: str) -> Person:
-        account = Account(id=ids.new("acc"), email=f"{name}@example.org", name=name)
+    async def person(self, name: str, *, verified: bool = True) -> Person:
         async with self.auth.transaction() as tx:
-            await tx.execute(
-                "insert into accounts (id, email, name) values ($1, $2, $3)", account.id, account.email, name
-            )
-            await add_personal_team(tx, account)
+            account = await create(tx, f"{name}@example.org", name, verified=verified)
+        assert account is not None
         made = await self.ask(None, "Auth", "CreateToken", account_id=account.id, name="all")
         return Person(account.id, account.email, made.token)
 
@@ -187,7 +185,7 @@ async def world(databases: list[Database], limits: Limits) -> AsyncIterator[Worl
     address = f"127.0.0.1:{await servers[1].start()}"
     to_projects = RpcClient(address, TOKEN, caller="")
     inner = RpcClient(address, TOKEN, caller="platform:auth")
-    for add, servicer in doors(auth, keys, Owned(inner), limits):
+    for add, servicer in doors(auth, keys, Owned(inner), Mails(sealer, "https://shipoff.example"), limits):
         servers[0].add(add, servicer)
     to_auth = RpcClient(f"127.0.0.1:{await servers[0].start()}", TOKEN, caller="")
     try:

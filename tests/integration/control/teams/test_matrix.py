@@ -44,6 +44,9 @@ CALLS = [
     Call("ProjectMembers", "AddProjectMember", P.PROJECT_MEMBER_CREATE, True, A_ROLE),
     Call("ProjectMembers", "ChangeProjectMember", P.PROJECT_MEMBER_UPDATE, True, A_ROLE),
     Call("ProjectMembers", "RemoveProjectMember", P.PROJECT_MEMBER_DELETE, True, SOMEBODY),
+    Call("Invitations", "Invite", P.TEAM_MEMBER_CREATE, more=(("role", "VIEWER"), ("email", "x"))),
+    Call("Invitations", "ListInvitations", P.TEAM_MEMBER_CREATE),
+    Call("Invitations", "ListInvitations", P.PROJECT_MEMBER_CREATE, True),
     Call("Audit", "ListAuditEvents", P.TEAM_UPDATE),
     Call("Tokens", "CreateProjectToken", P.TOKEN_CREATE, True, (("role", "VIEWER"), ("name", ""))),
     Call("Tokens", "ListProjectTokens", P.TOKEN_READ, True),
@@ -51,7 +54,8 @@ CALLS = [
 ]
 # What a call ends with that was allowed and had nothing to do.
 IDLE = {
-    "", "TEAM_HAS_PROJECTS", "MEMBER_NOT_FOUND", "MEMBER_UNKNOWN", "TOKEN_NAME_INVALID", "TOKEN_NOT_FOUND",
+    "", "EMAIL_INVALID", "TEAM_HAS_PROJECTS", "MEMBER_NOT_FOUND", "MEMBER_UNKNOWN", "TOKEN_NAME_INVALID",
+    "TOKEN_NOT_FOUND",
 }  # fmt: skip
 ABSENT = {"TEAM_NOT_FOUND", "PROJECT_NOT_FOUND"}
 
@@ -104,6 +108,12 @@ async def test_to_a_stranger_nothing_of_a_team_exists(world: World) -> None:
             wrong = await outcome(world, passport, call, mine, their_project)
             assert wrong in ABSENT | IDLE, (call.method, wrong)
             assert await outcome(world, passport, call, theirs, my_project) in ABSENT | IDLE, call.method
+    inv = await world.ask(ada, "Invitations", "Invite", team_id=theirs, email="x@example.org", role="VIEWER")
+    invitation = {"invitation_id": inv.invitation.id}
+    for method in ("ResendInvitation", "RevokeInvitation"):
+        for team in (mine, theirs):
+            code = await world.refused(eve, "Invitations", method, team_id=team, **invitation)
+            assert code in {"INVITATION_NOT_FOUND", "TEAM_NOT_FOUND"}
     before = len(await world.records(theirs))
     of_hers = {"team_id": mine, "project_id": my_project}
     made = await world.ask(

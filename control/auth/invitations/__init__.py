@@ -1,0 +1,1 @@
+"""Invitations: how somebody comes into a team or onto a project."""
