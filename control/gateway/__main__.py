@@ -14,6 +14,8 @@ from aiohttp import web
 from control.gateway.app import make_app
 from control.gateway.call import Parts
 from control.gateway.clients import Clients
+from control.gateway.frame.idempotency import Replays
+from control.gateway.frame.limits import Limiter
 from control.gateway.git.backend import Backend, Limits
 from control.gateway.git.command import Git
 from control.gateway.git.config import GitConfig
@@ -44,7 +46,9 @@ async def main(stop: asyncio.Event) -> None:
         live.start()
         stack.push_async_callback(live.stop)
         git, pushes = await _git_door(settings, clients, live, stack)
-        await _serve(settings, Parts(settings, clients, live, git, Reception(clients)), stack)
+        replays = Replays(redis, settings.service_token)
+        parts = Parts(settings, clients, live, git, Reception(clients), Limiter(redis), replays)
+        await _serve(settings, parts, stack)
         stack.push_async_callback(pushes.stop)  # the first to stop: people are told while their connections last
         host, _, port = settings.admin.rpartition(":")
         door = AdminDoor(host, int(port), clients.missing)

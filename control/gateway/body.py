@@ -1,8 +1,8 @@
-"""Reads JSON bodies and queries into models, and answers with JSON."""
+"""Reads JSON bodies and queries into models, and writes JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import orjson
@@ -63,11 +63,9 @@ def query(request: web.Request, model: type[QueryModel] | None) -> QueryModel | 
         raise InvalidFieldsError.of(REQUEST_INVALID, error) from None
 
 
-def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """A JSON answer."""
-    return web.Response(
-        status=status, body=orjson.dumps(value) + b"\n", content_type="application/json", headers=headers
-    )
+def encode(value: object) -> bytes:
+    """A JSON answer's bytes."""
+    return orjson.dumps(value) + b"\n"
 
 
 def _fault(at: str) -> FieldShape:

@@ -8,6 +8,8 @@ from aiohttp import web
 
 from control.gateway.admission import Visitor
 from control.gateway.clients import Clients
+from control.gateway.frame.idempotency import Replays
+from control.gateway.frame.limits import Limiter
 from control.gateway.git.door import GitDoor
 from control.gateway.live.view import LiveView
 from control.gateway.settings import GatewaySettings
@@ -26,6 +28,8 @@ class Parts:
     live: LiveView
     git: GitDoor
     reception: Reception
+    limiter: Limiter
+    replays: Replays
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from typing import Final, cast
 from aiohttp import web
 
 from control.gateway.clients import Clients
+from control.gateway.frame import address
 from control.gateway.git.access import Grant, Service, admit
 from control.gateway.git.backend import Backend
 from control.gateway.git.command import Git
@@ -87,7 +88,7 @@ class GitDoor:
     async def _admit(self, request: web.Request, service: Service) -> Grant:
         project = request.match_info["project"].removesuffix(".git")
         shown = request.headers.get("Authorization", "")
-        return await admit(self._clients, self._settings.service_token, shown, project, service, request.remote or "")
+        return await admit(self._clients, self._settings.service_token, shown, project, service, address.of(request))
 
     @asynccontextmanager
     async def _place(self, service: str) -> AsyncIterator[None]:

@@ -28,6 +28,7 @@ TRUTH_EVERY_S: Final = 1.0
 TRUTH_TIMEOUT_S: Final = 2.0
 LOST_AFTER_S: Final = 60.0  # longer than a restart of any service
 
+NOTHING: Final = (-1, -1)  # the order of what comes before every step
 _STATES: Final = {State.QUEUED: 0, State.BUILDING: 1, State.PROVISIONING: 2}
 _STAGES: Final = {stage.value: number for number, stage in enumerate(Stage)}
 
@@ -61,7 +62,7 @@ async def watch(live: LiveView, projects: ProjectsStub, deployment_id: str) -> A
         ShipoffError: DEPLOYMENT_NOT_FOUND, or DEPLOYMENT_OUT_OF_SIGHT when the truth cannot be had for a minute.
     """
     loop = asyncio.get_running_loop()
-    known, seen_at, next_truth = (-1, -1), loop.time(), 0.0
+    known, seen_at, next_truth = NOTHING, loop.time(), 0.0
     with live.changes(deployment_id) as changes:
         while True:
             step: Step | None = None

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from control.gateway import docstrings
-from control.gateway.openapi.operation import operation, path_of, problems, tag_of
+from control.gateway.handler import contract_of
+from control.gateway.openapi.operation import operation, path_of, shared, tag_of
 from control.gateway.openapi.schemas import Schemas
 from control.gateway.problems import ProblemShape
 from control.gateway.routes import Route
@@ -24,6 +25,12 @@ platform.
 
 **Lists** come in pages: `limit` says how many, and the field `next_…` of an answer is what to send for the next page;
 it is null after the last one.
+
+**Sent twice, done once.** A POST with an `Idempotency-Key` may be sent again within a day: the answer of the first time
+comes again, with `Idempotent-Replayed: true`. **Changed meanwhile?** Send the `ETag` that you saw as `If-Match`.
+
+**Streams** are JSON lines, or server-sent events when `Accept` is `text/event-stream`: `event: problem` is a failure,
+`event: end` the end; connect again with `Last-Event-ID` to go on.
 """
 
 
@@ -34,12 +41,14 @@ def document(routes: Iterable[Route], public_url: str) -> dict[str, Any]:
         routes: of which those below `/v1/` are described.
         public_url: where people reach the API.
     """
-    schemas = Schemas()
+    schemas, routes = Schemas(), tuple(routes)
+    readable = {route.path for route in routes if route.method == "GET" and contract_of(route.handler).answers}
     paths: dict[str, dict[str, Any]] = {}
     tags: dict[str, str] = {}
     for route in routes:
         if route.path.startswith(BASE):
-            paths.setdefault(path_of(route), {})[route.method.lower()] = operation(route, schemas)
+            made = operation(route, schemas, readable=route.path in readable)
+            paths.setdefault(path_of(route), {})[route.method.lower()] = made
             tags.setdefault(tag_of(route), docstrings.read(sys.modules[route.handler.__module__]).summary)
     schemas.of(ProblemShape)
     return {
@@ -50,7 +59,7 @@ def document(routes: Iterable[Route], public_url: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": dict(sorted(schemas.components.items())),
-            "responses": problems(),
+            **shared(),
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
         },
     }

@@ -12,9 +12,11 @@ from control.gateway.needs import ACCOUNT, PUBLIC, Needs, OnTeam
 from control.gateway.openapi.examples import example
 from control.gateway.openapi.schemas import Schemas, sentence
 from control.gateway.routes import Route
+from control.gateway.stream import EVENTS, NDJSON
 from kernel.authority.permissions import LEAST
 
 Json = dict[str, Any]
+JSON: Final = "application/json"
 PARTS: Final = {
     "project": "The project's id (prj_…) or name.",
     "team": "The team's id (tem_…).",
@@ -23,8 +25,18 @@ PARTS: Final = {
     "domain": "The domain's id (dom_…) or name.",
 }
 _PART: Final = re.compile(r"\{(\w+)(?::[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
-_HEADER: Final = {"schema": {"type": "string"}}
-_CODED: Final = "`code` says what is wrong, `hint` what to do"
+ANSWERED: Final = {
+    "X-Request-Id": "Names the request in logs and refusals.",
+    "RateLimit-Limit": "Requests a minute that you may send.",
+    "RateLimit-Remaining": "Of those, how many are left.",
+    "RateLimit-Reset": "Seconds until there is room for one more.",
+}
+ASKED: Final = {
+    "Idempotency-Key": "A name of your choice for this request: sent again with it within a day, it is done once.",
+    "If-None-Match": "The `ETag` that you have: the answer is 304 when it is still true.",
+    "If-Match": "The `ETag` that you saw: the answer is 412, and nothing is done, when it is not true any more.",
+    "Last-Event-ID": "The id of the last event that you have: reading goes on behind it.",
+}
 WHY: Final = {
     400: "The query or the body is malformed.",
     401: "No credential, or one that is not valid (any more).",
@@ -60,19 +72,26 @@ def tag_of(route: Route) -> str:
     return route.handler.__module__.rpartition(".")[2]
 
 
-def operation(route: Route, schemas: Schemas) -> Json:
-    """The operation."""
+def operation(route: Route, schemas: Schemas, *, readable: bool) -> Json:
+    """The operation.
+
+    Args:
+        route: of the table.
+        schemas: to which it adds what it takes and gives.
+        readable: whether a GET of the same path has an ETag.
+    """
     contract, said = contract_of(route.handler), docstrings.read(route.handler)
     summary = said.summary.partition(": ")[2]
-    needs = _needs(route.needs)
+    asked = headers(route, contract, readable=readable)
     made: Json = {
         "operationId": name_of(route),
         "tags": [tag_of(route)],
         "summary": sentence(summary),
-        "description": "\n\n".join(part for part in (said.description, needs) if part),
-        "parameters": _parameters(route, contract, schemas),
+        "description": "\n\n".join(part for part in (said.description, _needs(route.needs)) if part),
+        "parameters": _parameters(route, contract, schemas, asked),
         "responses": {str(route.status): _success(route, contract, schemas)}
-        | {str(status): _problem(status) for status in refusals(route, contract)},
+        | ({"304": {"description": "What you have is still true."}} if "If-None-Match" in asked else {})
+        | {str(status): _problem(status) for status in refusals(route, contract, asked)},
         "security": [] if route.needs is PUBLIC else [{"bearer": []}],
     }
     if contract.body is not None:
@@ -84,7 +103,19 @@ def operation(route: Route, schemas: Schemas) -> Json:
     return made
 
 
-def refusals(route: Route, contract: Contract) -> list[int]:
+def headers(route: Route, contract: Contract, *, readable: bool) -> list[str]:
+    """The headers that it takes."""
+    found = []
+    if route.method == "POST" and not contract.raw and route.needs is not PUBLIC:
+        found.append("Idempotency-Key")
+    if route.method == "GET" and contract.answers:
+        found.append("Last-Event-ID" if contract.streams else "If-None-Match")
+    if route.method in ("PUT", "PATCH", "DELETE") and readable:
+        found.append("If-Match")
+    return found
+
+
+def refusals(route: Route, contract: Contract, asked: list[str]) -> list[int]:
     """The statuses that it may refuse with."""
     found = {400, 429, 500, 503, 504, *route.refuses}
     if route.needs is not PUBLIC:
@@ -95,6 +126,10 @@ def refusals(route: Route, contract: Contract) -> list[int]:
         found |= {413, 415, 422}
     if route.method != "GET":
         found.add(409)
+    if "Idempotency-Key" in asked:
+        found.add(422)
+    if route.method in ("PUT", "PATCH", "DELETE"):
+        found.add(412)
     return sorted(found)
 
 
@@ -107,7 +142,7 @@ def _needs(needs: Needs) -> str:
     return f"Needs `{permission}` on the {where}, which {LEAST[permission].capitalize()}s and above have."
 
 
-def _parameters(route: Route, contract: Contract, schemas: Schemas) -> list[Json]:
+def _parameters(route: Route, contract: Contract, schemas: Schemas, asked: list[str]) -> list[Json]:
     found: list[Json] = []
     for name in _PART.findall(route.path):
         text = PARTS.get(name, f"Its {name}.")
@@ -116,18 +151,22 @@ def _parameters(route: Route, contract: Contract, schemas: Schemas) -> list[Json
         kept = {key: value for key, value in schema.items() if key != "description"}
         text = schema.get("description", "")
         found.append({"name": name, "in": "query", "required": required, "schema": kept, "description": text})
-    return found
+    return found + [{"$ref": f"#/components/parameters/{name}"} for name in asked]
 
 
 def _success(route: Route, contract: Contract, schemas: Schemas) -> Json:
-    made: Json = {"description": HTTPStatus(route.status).phrase, "headers": {"X-Request-Id": _HEADER}}
+    named = [*ANSWERED, *(["ETag"] if route.method == "GET" and contract.answers and not contract.streams else [])]
+    made: Json = {
+        "description": HTTPStatus(route.status).phrase,
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in named},
+    }
     if contract.raw:
         return made | {"content": {one: {} for one in route.gives}} if route.gives else made
     if contract.answers:
         found = [schemas.of(one) for one in contract.answers]
         schema = found[0] if len(found) == 1 else {"anyOf": found}
         value = {"schema": schema, "example": example(schema, schemas.components)}
-        made["content"] = {"application/x-ndjson" if contract.streams else "application/json": value}
+        made["content"] = {NDJSON: value, EVENTS: {"schema": {"type": "string"}}} if contract.streams else {JSON: value}
     return made
 
 
@@ -135,8 +174,21 @@ def _problem(status: int) -> Json:
     return {"$ref": f"#/components/responses/{HTTPStatus(status).name.title().replace('_', '')}"}
 
 
-def problems() -> dict[str, Json]:
-    """The refusals, as components."""
+def shared() -> dict[str, dict[str, Json]]:
+    """What operations refer to: headers, parameters that are headers, and refusals."""
+    text = {"schema": {"type": "string"}}
+    shown = {**ANSWERED, "ETag": "Names this version of the answer."}
+    return {
+        "headers": {name: {"description": said, **text} for name, said in shown.items()},
+        "parameters": {
+            name: {"name": name, "in": "header", "required": False, "description": said, **text}
+            for name, said in ASKED.items()
+        },
+        "responses": _problems(),
+    }
+
+
+def _problems() -> dict[str, Json]:
     return {
         HTTPStatus(status).name.title().replace("_", ""): {
             "description": why,

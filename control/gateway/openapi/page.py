@@ -42,16 +42,20 @@ def _groups(document: dict[str, Any]) -> list[dict[str, Any]]:
 def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for path, methods in document["paths"].items():
         for method, found in methods.items():
-            (good, answer), *refusals = sorted(found["responses"].items(), key=lambda one: "$ref" in one[1])
+            (good, answer), *others = found["responses"].items()
+            parameters = document["components"]["parameters"]
             yield {
                 **found,
+                "parameters": [
+                    parameters.get(one.get("$ref", "").rpartition("/")[2], one) for one in found["parameters"]
+                ],
                 "method": method.upper(),
                 "path": path,
                 "anchor": found["operationId"].replace(".", "-"),
                 "body": next(iter(found.get("requestBody", {}).get("content", {}).values()), None),
                 "status": good,
                 "answers": answer.get("content", {}),
-                "refusals": [status for status, _ in refusals],
+                "refusals": [status for status, refusal in others if "$ref" in refusal],
             }
 
 

@@ -10,11 +10,12 @@ from typing import Final
 import orjson
 
 from control.gateway.call import Call
-from control.gateway.live.watch import watch
+from control.gateway.live.watch import NOTHING, Step, watch
 from control.gateway.models import deployments as models
 from control.gateway.problems import REQUEST_INVALID
-from control.gateway.stream import Stream
+from control.gateway.stream import Stream, last_event
 from kernel import ids
+from kernel.deployments import State
 from kernel.errors import ShipoffError
 from proto.orchestrator.v1 import orchestrator_pb2
 from proto.projects.v1 import projects_pb2
@@ -90,13 +91,31 @@ async def steer(call: Call, body: models.SteerCanary) -> models.ReportShape:
 async def events(call: Call) -> Stream[models.StepShape]:
     """GET /v1/projects/{project}/deployments/{id}/events: follows a deployment step by step, until it is answered."""
     deployment = await _deployment(call)
-    return Stream(_steps(call, deployment.id))
+    return Stream(_steps(call, deployment.id, _known(last_event(call.request))), mark=_mark)
 
 
-async def _steps(call: Call, deployment_id: str) -> AsyncGenerator[models.StepShape, None]:
+def _mark(step: models.StepShape) -> str:
+    return f"{step['state']}/{step['stage'] or ''}"
+
+
+def _known(last: str) -> tuple[int, int]:
+    """How far a client has followed that shows this mark."""
+    if not last:
+        return NOTHING
+    state, _, stage = last.partition("/")
+    try:
+        return Step(State(state), stage).order()
+    except ValueError as error:
+        raise REQUEST_INVALID(
+            "Last-Event-ID is the id of no step", hint="send the id of an event as it came"
+        ) from error
+
+
+async def _steps(call: Call, deployment_id: str, known: tuple[int, int]) -> AsyncGenerator[models.StepShape, None]:
     async with aclosing(watch(call.parts.live, call.clients.projects, deployment_id)) as steps:
         async for step in steps:
-            yield models.step(deployment_id, step)
+            if step.order() > known:
+                yield models.step(deployment_id, step)
 
 
 async def _deployment(call: Call) -> projects_pb2.Deployment:

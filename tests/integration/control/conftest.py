@@ -167,6 +167,8 @@ def _environment(folder: Path, ports: dict[str, int], redis_url: str) -> dict[st
         "SHIPOFF_GATEWAY_PUBLIC_URL": f"http://127.0.0.1:{ports['gateway.listen']}",
         "SHIPOFF_GATEWAY_PUSH_BYTES": str(2 * 1024 * 1024),
         "SHIPOFF_GATEWAY_PUSH_WAIT_S": "8",
+        # one token and one address send what all tests send; limits have tests of their own
+        **{f"SHIPOFF_GATEWAY_RATE_{kind}": "0" for kind in ("CREDENTIAL", "ADDRESS", "AUTH")},
         "SHIPOFF_RUN_DIR": str(folder / "run"),
         "SHIPOFF_OWNER_PID": str(os.getpid()),
     }
