@@ -68,6 +68,11 @@ def encode(value: object) -> bytes:
     return orjson.dumps(value) + b"\n"
 
 
+def answer(value: object, status: int = 200) -> web.Response:
+    """A JSON answer of a handler that makes its own."""
+    return web.Response(status=status, body=encode(value), content_type="application/json")
+
+
 def _fault(at: str) -> FieldShape:
     return {"field": at, "message": "holds the character NUL, which no text has"}
 

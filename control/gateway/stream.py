@@ -72,13 +72,15 @@ async def send(
         still: raises when the client may not read any more; None when anybody may.
         every_s: between two questions.
     """
-    kind: type[_Voice] = _Events if EVENTS in request.headers.get("Accept", "") else _Lines
-    voice = kind(request, headers)
+    as_events = EVENTS in request.headers.get("Accept", "")
+    if request.method == "HEAD":
+        await stream.items.aclose()
+        return web.Response(headers={**headers, **_UNBUFFERED, "Content-Type": EVENTS if as_events else NDJSON})
+    voice: _Voice = _Events(headers) if as_events else _Lines(headers)
     await voice.response.prepare(request)
-    if request.method != "HEAD":
-        async with aclosing(stream.items):
-            failure = await _all(stream, voice, still, every_s)
-        await voice.end(failure)
+    async with aclosing(stream.items):
+        failure = await _all(stream, voice, still, every_s)
+    await voice.end(failure)
     await voice.response.write_eof()
     return voice.response
 
@@ -136,8 +138,6 @@ class _Voice(Protocol):
 
     response: web.StreamResponse
 
-    def __init__(self, request: web.Request, headers: Mapping[str, str]) -> None: ...
-
     async def item(self, item: object, mark: str | None) -> None: ...
 
     async def end(self, failure: ShipoffError | None) -> None: ...
@@ -146,7 +146,7 @@ class _Voice(Protocol):
 class _Lines:
     """JSON lines; a failure is a last line `{"error": {"code", "detail", "hint"}}`."""
 
-    def __init__(self, request: web.Request, headers: Mapping[str, str]) -> None:
+    def __init__(self, headers: Mapping[str, str]) -> None:
         self.response = web.StreamResponse(headers={**headers, **_UNBUFFERED, "Content-Type": NDJSON})
 
     async def item(self, item: object, mark: str | None) -> None:
@@ -160,8 +160,9 @@ class _Lines:
 class _Events:
     """Server-sent events."""
 
-    def __init__(self, request: web.Request, headers: Mapping[str, str]) -> None:
-        self._events = EventSourceResponse(headers={**headers, **_UNBUFFERED}, ping_interval=HEARTBEAT_S)
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._events = EventSourceResponse(headers=dict(headers), ping_interval=HEARTBEAT_S)
+        self._events.headers.update(_UNBUFFERED)  # it says no-cache by itself
         self.response: web.StreamResponse = self._events
         self._retry: int | None = RETRY_MS
 

@@ -51,7 +51,7 @@ KEEP_S: Final = 24 * 3600
 REDIS_S: Final = 2.0
 # Longer than any request lasts: a gateway that died in the middle blocks its keys for so long.
 RUNNING_S: Final = 180
-_KEY: Final = re.compile(r'"?([\x21\x23-\x7e]{1,255})"?')
+_KEY: Final = re.compile(r'(")?([\x21\x23-\x7e]{1,255})(?(1)")')  # quoted, as the draft has it, or bare
 _RUNNING: Final = b"running"
 _KEPT: Final = ("Content-Type", "Location", "ETag", "Cache-Control", "WWW-Authenticate")
 
@@ -83,7 +83,7 @@ async def attempt_of(request: web.Request, actor_id: str) -> Attempt | None:
     match = _KEY.fullmatch(shown[0].strip())
     if match is None or len(shown) > 1:
         raise IDEMPOTENCY_KEY_INVALID("the header Idempotency-Key is malformed")
-    scope = "\n".join((actor_id, request.method, request.path, match[1]))
+    scope = "\n".join((actor_id, request.method, request.path, match[2]))
     content = hashlib.sha256(f"{request.content_type}\n{request.query_string}\n".encode() + await request.read())
     return Attempt(f"shipoff:idempotency:{hashlib.sha256(scope.encode()).hexdigest()}", content.hexdigest())
 

@@ -104,7 +104,7 @@ class Backend:
             "PATH_INFO": path,
             "GIT_PROJECT_ROOT": self._root,
             "GIT_HTTP_EXPORT_ALL": "1",
-            "REMOTE_ADDR": request.remote or "",
+            "REMOTE_ADDR": address.of(request),
         }
 
     async def _feed(self, request: web.Request, process: asyncio.subprocess.Process) -> None:

@@ -48,7 +48,7 @@ WHY: Final = {
     412: "It has changed since you read it: `If-Match` names another version.",
     413: "The body is too large.",
     415: "The body is not JSON, or it is compressed.",
-    422: "The body has wrong fields, all of them named in `errors`.",
+    422: "What you sent has the right form and makes no sense; `errors` names every field that is wrong.",
     429: "Too many requests; `Retry-After` says when to come back.",
     500: "The platform failed.",
     502: "Another server that the platform asked failed.",
@@ -126,7 +126,7 @@ def refusals(route: Route, contract: Contract, asked: list[str]) -> list[int]:
         found |= {413, 415, 422}
     if route.method != "GET":
         found.add(409)
-    if "Idempotency-Key" in asked:
+    if contract.query is not None or "Idempotency-Key" in asked:
         found.add(422)
     if route.method in ("PUT", "PATCH", "DELETE"):
         found.add(412)
