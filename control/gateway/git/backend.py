@@ -15,6 +15,7 @@ from typing import Final, cast
 
 from aiohttp import web
 
+from control.gateway.frame import address
 from control.gateway.git.command import Git, end
 from kernel import tasks
 from kernel.errors import UNAVAILABLE
