@@ -21,6 +21,7 @@ from orchestrator.build.artifact import Artifacts
 from orchestrator.build.builder import Builder
 from orchestrator.build.caches import Caches
 from orchestrator.build.checkout import Checkout
+from orchestrator.build.elsewhere import Elsewhere
 from orchestrator.build.fetch import Sources
 from orchestrator.build.last_slugs import LastSlugs
 from orchestrator.build.packing import Packing
@@ -106,6 +107,7 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         stack.push_async_callback(driver.close)
         artifacts = Artifacts(store, settings.work_dir / "slugs", note=partial(database.execute, SQL["note_use"]))
         sources = Sources(settings.gateway_url, settings.service_token)
+        elsewhere = Elsewhere(private=settings.allow_private_sources, proxy=settings.https_proxy)
         sealer = Sealer(ring_of(settings.env_keys, settings.env_key))
         acknowledgements = Acknowledgements(redis)
 
@@ -132,7 +134,7 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         projects = RpcClient(settings.projects_address, settings.service_token)
         stack.push_async_callback(projects.close)
         caches = Caches(database, store, settings.work_dir / "slugs")
-        checkout = Checkout(sources, Siblings(projects), driver, patience)
+        checkout = Checkout(sources, elsewhere, Siblings(projects), driver, patience)
         packing = Packing(artifacts, LastSlugs(database), driver, patience)
         builder = Builder(settings.work_dir, driver, checkout, caches, packing)
         releasing = Releasing(projects, sealer, patience, settings.apps_url)

@@ -61,6 +61,8 @@ class OrchestratorSettings(Settings):
         https_proxy: the proxy through which this machine itself gets out; tenants' traffic goes through it too.
         egress_allow: networks (CIDR, separated by spaces) that tenants may reach although they are private, such as a
             package mirror's; none, because on one machine every private address may be somebody's database.
+        allow_private_sources: whether repositories may be fetched by http and from private addresses; for a machine of
+            one's own, with a git server beside it.
         failpoint: a file in which a test names the boundary where this process is to die (failpoints.py); "" is none.
         owner_pid: whose end ends the instances too; 0 in a cluster.
     """
@@ -111,5 +113,6 @@ class OrchestratorSettings(Settings):
     stage_s: float = Field(default=120.0, gt=0)
     https_proxy: str = ""
     egress_allow: str = ""
+    allow_private_sources: bool = False
     failpoint: str = ""
     owner_pid: int = 0

@@ -51,7 +51,7 @@ class Builder:
             ShipoffError: of the stage that `attempt` shows.
             ProcessFailedError: a step of the build failed.
         """
-        attempt.log.hide({**spec.env, **spec.build_env})
+        attempt.log.hide({**spec.env, **spec.build_env, "SOURCE_PASSWORD": spec.source.password})
         tree = self._builds / attempt.id
         await _clear(tree)
         try:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.attempt import Attempt
+from orchestrator.build.elsewhere import Elsewhere
 from orchestrator.build.fetch import Source, Sources
 from orchestrator.build.plan import BuildPlan
 from orchestrator.build.siblings import Siblings
@@ -19,8 +20,11 @@ from proto.projects.v1.projects_pb2 import DeploymentSpec
 class Checkout:
     """Makes source trees of deployments' commits."""
 
-    def __init__(self, sources: Sources, siblings: Siblings, driver: Driver, patience: Patience) -> None:
-        self._sources, self._siblings, self._driver = sources, siblings, driver
+    def __init__(
+        self, sources: Sources, elsewhere: Elsewhere, siblings: Siblings, driver: Driver, patience: Patience
+    ) -> None:
+        self._sources, self._elsewhere = sources, elsewhere
+        self._siblings, self._driver = siblings, driver
         self._patiently = patience
 
     async def run(self, attempt: Attempt, spec: DeploymentSpec, tree: Path) -> Source:
@@ -30,8 +34,7 @@ class Checkout:
             ShipoffError: SOURCE_…, SUBMODULE_REFUSED.
             ProcessFailedError: a submodule from elsewhere can't be fetched.
         """
-        wanted = spec.deployment
-        source = await self._patiently(lambda: self._sources.fetch(spec.project.name, wanted.ref, wanted.commit, tree))
+        source = await self._patiently(lambda: self._fetch(spec, tree))
         if pointers := source.lfs_pointers:
             shown = ", ".join(pointers[:3])
             await attempt.log.say(f"warning: {len(pointers)} files are pointers of Git LFS, not contents ({shown} …)")
@@ -39,6 +42,12 @@ class Checkout:
         if source.submodules:
             await self._complete(attempt, spec, source, tree)
         return source
+
+    async def _fetch(self, spec: DeploymentSpec, tree: Path) -> Source:
+        if spec.HasField("source"):
+            return await self._elsewhere.fetch(spec.source, tree)
+        wanted = spec.deployment
+        return await self._sources.fetch(spec.project.name, wanted.ref, wanted.commit, tree)
 
     async def _complete(self, attempt: Attempt, spec: DeploymentSpec, source: Source, tree: Path) -> None:
         async def may_read(project: str) -> bool:

@@ -11,6 +11,7 @@ import base64
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,7 +22,8 @@ from orchestrator.build.git import SOURCE_MISSING, SOURCE_TOO_LARGE, SOURCE_UNAV
 
 SERVICE_USER: Final = "shipoff-service"  # the user name by which the gateway knows the platform's own services
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_REF: Final = re.compile(r"refs/[\w./-]{1,200}", re.ASCII)
+_REF: Final = re.compile(r"refs/(?!.*(?:\.\.|@\{))[^\x00-\x20\x7f~^:?*\[\\]{1,250}")  # git-check-ref-format(1)
+_FETCH: Final = ("fetch", "-q", "--no-tags", "--no-write-fetch-head")
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 _LFS_BYTES: Final = range(100, 1024)  # a pointer's size, by its specification
 _LFS_LOOKED_AT: Final = 2000
@@ -103,15 +105,31 @@ class Sources:
         return await fetch(self.url_of(project), ref, commit, into, f"Basic {basic}", self._limits)
 
 
-async def fetch(url: str, ref: str, commit: str, into: Path, authorization: str, limits: SourceLimits) -> Source:
-    """Fetches a commit from any HTTP remote; see `Sources.fetch`. `authorization` is that header's value, or ""."""
-    if not _COMMIT.fullmatch(commit) or (ref and not (_REF.fullmatch(ref) and ".." not in ref)):
+async def fetch(
+    url: str,
+    ref: str,
+    commit: str,
+    into: Path,
+    authorization: str,
+    limits: SourceLimits,
+    config: Mapping[str, str] | None = None,
+    *,
+    by_id: bool = False,
+) -> Source:
+    """Fetches a commit from any HTTP remote; see `Sources.fetch`.
+
+    Args:
+        authorization: that header's value, or "".
+        config: of git, beside its hardened one.
+        by_id: asks for the commit itself first, and for the ref only where the remote gives none by id.
+    """
+    if not _COMMIT.fullmatch(commit) or (ref and not _REF.fullmatch(ref)):
         raise SOURCE_MISSING(f"{ref or commit} is not a ref and commit that can be fetched")
     await asyncio.to_thread(into.mkdir, parents=True)
-    git = Git(into, authorization, limits)
+    git = Git(into, authorization, limits, config)
     try:
         async with asyncio.timeout(limits.deadline_s):
-            source = await _checkout(git, url, ref, commit, limits)
+            source = await _checkout(git, url, ref, commit, limits, by_id=by_id)
     except TimeoutError as error:
         await asyncio.to_thread(shutil.rmtree, into, ignore_errors=True)
         raise SOURCE_UNAVAILABLE(f"fetching the source took more than {limits.deadline_s:.0f} s") from error
@@ -122,16 +140,33 @@ async def fetch(url: str, ref: str, commit: str, into: Path, authorization: str,
     return source
 
 
-async def _checkout(git: Git, url: str, ref: str, commit: str, limits: SourceLimits) -> Source:
+async def _checkout(git: Git, url: str, ref: str, commit: str, limits: SourceLimits, *, by_id: bool) -> Source:
     await git.run("init", "-q")
-    await git.run("fetch", "-q", "--depth=1", "--no-tags", "--no-write-fetch-head", url, f"+{ref or commit}:refs/x/it")
-    await _same(git, commit, ref)
+    if by_id:
+        await _by_id(git, url, ref, commit)
+    else:
+        await git.run(*_FETCH, "--depth=1", url, f"+{ref or commit}:refs/x/it")
+        await _same(git, commit, ref)
     epoch = int(await git.run("show", "-s", "--format=%ct", commit))
     entries = await _measure(git, commit, limits)
     submodules = await _submodules(git, url, commit, entries)
     await git.run("checkout", "-q", "--detach", commit)
     pointers = await asyncio.to_thread(_lfs_pointers, git.directory, entries)
     return Source(commit, epoch, sum(entry.size for entry in entries), len(entries), submodules, pointers)
+
+
+async def _by_id(git: Git, url: str, ref: str, commit: str) -> None:
+    """The commit itself, wherever its branch is by now; else all that the ref has, which may have gone on."""
+    try:
+        await git.run(*_FETCH, "--depth=1", url, f"+{commit}:refs/x/it")
+    except ShipoffError as error:
+        if error.code != SOURCE_MISSING.code or not ref:
+            raise
+        await git.run(*_FETCH, url, f"+{ref}:refs/x/it")
+        try:
+            await git.run("cat-file", "-e", f"{commit}^{{commit}}")
+        except ShipoffError:
+            raise SOURCE_MISSING(f"{ref} does not have {commit[:12]} any more") from error
 
 
 async def _same(git: Git, commit: str, ref: str) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import os
 import resource
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -71,9 +72,15 @@ class SourceLimits:
 class Git:
     """Runs git in one directory with a hardened configuration and nothing of this process's environment."""
 
-    def __init__(self, directory: Path, authorization: str, limits: SourceLimits) -> None:
+    def __init__(
+        self, directory: Path, authorization: str, limits: SourceLimits, config: Mapping[str, str] | None = None
+    ) -> None:
         self.directory, self._limits = directory, limits
-        config = _HARDENED | ({"http.extraHeader": f"Authorization: {authorization}"} if authorization else {})
+        config = (
+            _HARDENED
+            | dict(config or {})
+            | ({"http.extraHeader": f"Authorization: {authorization}"} if authorization else {})
+        )
         self._env = {
             "PATH": os.defpath,
             "HOME": os.devnull,

@@ -16,7 +16,7 @@ DEPLOYMENT_INVALID = define("DEPLOYMENT_INVALID", source="client", status=422)
 
 MESSAGE_LENGTH: Final = 200  # characters of a commit's first line that are kept
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")  # SHA-1 or SHA-256
-_REF: Final = re.compile(r"refs/[A-Za-z0-9._/-]{1,250}")
+_REF: Final = re.compile(r"refs/(?!.*(?:\.\.|@\{))[^\x00-\x20\x7f~^:?*\[\\]{1,250}")  # git-check-ref-format(1)
 _ENVIRONMENT: Final = re.compile(r"production|preview/.{1,200}")
 
 
@@ -67,7 +67,7 @@ def check_source(commit: str, ref: str) -> None:
     """
     if not _COMMIT.fullmatch(commit):
         raise DEPLOYMENT_INVALID(f"{commit[:80]!r} is not a full commit id")
-    if not _REF.fullmatch(ref) or ".." in ref:
+    if not _REF.fullmatch(ref):
         raise DEPLOYMENT_INVALID(f"{ref[:80]!r} is not a full ref name")
 
 

@@ -21,6 +21,7 @@ from kernel.authority import acting_as, platform
 from kernel.database import Database
 from kernel.errors import UNAVAILABLE, ShipoffError
 from kernel.events import DeploymentRequested, EnvironmentDeleted
+from orchestrator.build.elsewhere import Elsewhere
 from proto.projects.v1 import projects_pb2
 from proto.projects.v1 import repositories_pb2 as pb
 from tests.integration.control.github import GitHubServer
@@ -437,6 +438,32 @@ async def test_a_build_is_told_where_its_commit_is_and_given_what_opens_it(yard:
     await yard.projects.CreateDeployment(own, NO_CONTEXT)
     wanted = projects_pb2.GetDeploymentRequest(deployment_id=own.deployment_id)
     assert not (await yard.projects.GetDeploymentSpec(wanted, NO_CONTEXT)).HasField("source")
+
+
+async def test_a_push_ends_in_a_real_fetch_from_githubs_server(yard: Yard, tmp_path: Path) -> None:
+    await yard.on_github(root_dir="apps/web")
+    yard.github.repository("octo-org/shop")
+    commit = yard.github.commit("octo-org/shop", "refs/heads/main", {"apps/web/index.html": "hello"})
+    yard.github.commit("octo-org/shop", "refs/heads/main", {"apps/web/index.html": "newer"})
+    await yard.send("push", yard.push(after=commit))
+    await yard.work()
+    (told,) = await yard.told()
+    assert isinstance(told, DeploymentRequested)
+    wanted = projects_pb2.GetDeploymentRequest(deployment_id=told.deployment_id)
+    spec = await yard.projects.GetDeploymentSpec(wanted, NO_CONTEXT)
+    source = await Elsewhere(private=True).fetch(spec.source, tmp_path / "out")
+    assert (source.commit, (tmp_path / "out/apps/web/index.html").read_text()) == (commit, "hello")
+    assert set(yard.github.git_users) == {"x-access-token"}
+    # Neither with another repository's token, nor when the App has lost the repository.
+    stranger = await yard.access.tokens.get(yard.installation.id, "12", "clone")
+    spec.source.password = stranger
+    with pytest.raises(ShipoffError, match="SOURCE_REFUSED"):
+        await Elsewhere(private=True).fetch(spec.source, tmp_path / "not")
+    gone = {"action": "removed", "repositories_removed": [{"id": 11}], "repositories_added": []}
+    await yard.send("installation_repositories", gone | {"installation": {"id": yard.installation.id}})
+    await yard.work()
+    with pytest.raises(ShipoffError, match="REPOSITORY_DETACHED"):
+        await yard.projects.GetDeploymentSpec(wanted, NO_CONTEXT)
 
 
 async def test_what_is_over_is_forgotten_after_days(yard: Yard) -> None:
