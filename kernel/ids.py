@@ -8,8 +8,8 @@ import time
 from typing import Final, Literal
 
 Kind = Literal[
-    "acc", "aud", "bld", "dep", "dlv", "dom", "epo", "evt", "hok", "inv", "ins", "key", "lnk", "prj", "rel", "req",
-    "ses", "tem", "tok",
+    "acc", "aud", "bld", "dep", "dlv", "dom", "epo", "evt", "hok", "idn", "inv", "ins", "key", "lnk", "prj", "rel",
+    "req", "ses", "tem", "tok",
 ]  # fmt: skip
 
 _PATTERN: Final = re.compile(r"([a-z]{3})_([0-9a-f]{32})")

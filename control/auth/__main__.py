@@ -8,6 +8,8 @@ from control.auth.audit.service import AuditLog
 from control.auth.doors import doors
 from control.auth.keys.service import Keys
 from control.auth.limits import Limits
+from control.auth.oauth.parts import OAuth
+from control.auth.oauth.settings import OAuthSettings
 from control.auth.owned import Owned
 from control.auth.people import People
 from control.auth.roles.service import ProjectRoles
@@ -43,6 +45,8 @@ async def main(stop: asyncio.Event) -> None:
     for add, servicer in doors(database, keys, owned, people.mails, limits):
         server.add(add, servicer)
     server.add(add_SealingServicer_to_server, SealingServer(database, sealer))
+    oauth = OAuth(OAuthSettings.from_process("auth"), database, people)
+    oauth.serve(server)
     log = AuditLog(database, settings.audit_days)
     roles = ProjectRoles(database, owned, limits)
     consumers = [
@@ -60,6 +64,7 @@ async def main(stop: asyncio.Event) -> None:
         await stop.wait()
     finally:
         await server.stop()
+        await oauth.stop()
         await people.stop()
         for consumer in consumers:
             await consumer.stop()

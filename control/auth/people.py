@@ -53,13 +53,16 @@ class People:
         sealer = Sealer(settings.seal_key)
         rules = Rules(settings.account_attempts, settings.address_attempts, settings.lockout_s)
         self.limiter = limiter = Limiter(redis)
+        self.open_to_all = settings.registration == "open"
         self.hasher = Hasher()
         self.background = background = Background()
         self.mails = mails = Mails(sealer, settings.public_url)
         self.sessions = Sessions(database, keys, sealer, mails)
         self.two_factor = TwoFactor(database, sealer, mails, limiter, rules)
         self.passwords = Passwords(database, self.hasher, limiter, rules, mails, background)
-        self.registration = Registration(database, self.passwords, limiter, rules, mails, background)
+        self.registration = Registration(
+            database, self.passwords, limiter, rules, mails, background, open_to_all=self.open_to_all
+        )
         self.profile = Profile(database, limiter, rules, mails, projects)
         self.login = Login(database, self.hasher, limiter, rules, mails, background, self.sessions, self.two_factor)
         self.accounts_server = AccountsServer(self.registration, self.passwords, self.profile)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator
 
@@ -31,6 +32,7 @@ class AuthSettings(Settings):
         service_token: what callers show.
         seal_key: encrypts signing keys, second factors and mails that wait; 32 bytes in base64, or several as
             `NAME:BASE64` with commas between: the first one seals, all of them open.
+        registration: whether who is new may have an account: open or closed.
         public_url: how people reach the gateway; links in mails begin with it.
         smtp_url: `smtps://user:password@host:port`, or `smtp://…`, where `?starttls=1` insists on TLS.
         mail_dir: a folder where mails lie as files instead; without both they wait in the database, for a week.
@@ -56,6 +58,7 @@ class AuthSettings(Settings):
     audit_days: int = Field(default=400, ge=0)
     service_token: str
     seal_key: str
+    registration: Literal["open", "closed"] = "open"
     public_url: str = "http://127.0.0.1:8000"
     smtp_url: str = ""
     mail_dir: Path | None = None

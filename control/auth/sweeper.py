@@ -1,4 +1,4 @@
-"""Deletes what has run out: sessions, refresh tokens, one-time tokens, mails that were given up."""
+"""Deletes what has run out: sessions, refresh tokens, one-time tokens, sign-ins, mails that were given up."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from typing import Final
 
 from control.auth.mail.service import SQL as MAILS
+from control.auth.oauth.codes import SQL as OAUTH
 from control.auth.one_time.service import SQL as ONE_TIME
 from control.auth.sessions.service import REFRESH_S
 from control.auth.sessions.service import SQL as SESSIONS
@@ -33,6 +34,9 @@ class Sweeper:
     async def sweep(self) -> None:
         """Deletes what has run out by now."""
         await self._database.execute(ONE_TIME["sweep"])
+        await self._database.execute(OAUTH["sweep_flows"])
+        await self._database.execute(OAUTH["sweep_codes"])
+        await self._database.execute(OAUTH["sweep_devices"])
         await self._database.execute(SESSIONS["sweep_tokens"])
         await self._database.execute(SESSIONS["sweep"], REFRESH_S)
         await self._database.execute(MAILS["sweep"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from control.auth.accounts.rules import normal_email, normal_name
+from control.auth.accounts.rules import REGISTRATION_CLOSED, normal_email, normal_name
 from control.auth.accounts.service import SQL, create
 from control.auth.background import Background
 from control.auth.caller import Client
@@ -33,9 +33,11 @@ class Registration:
         rules: Rules,
         mails: Mails,
         background: Background,
+        *,
+        open_to_all: bool,
     ) -> None:
         self._database, self._passwords, self._limiter, self._rules = database, passwords, limiter, rules
-        self._mails, self._background = mails, background
+        self._mails, self._background, self._open = mails, background, open_to_all
 
     async def register(self, name: str, email: str, password: str, client: Client) -> None:
         """Makes an account that can sign in once its address is confirmed, or tells the one who has it.
@@ -44,8 +46,10 @@ class Registration:
         carries the password that was given with it, so who registers a stranger's address first gains nothing by it.
 
         Raises:
-            ShipoffError: NAME_INVALID, EMAIL_INVALID, PASSWORD_WEAK, TOO_MANY_ATTEMPTS.
+            ShipoffError: REGISTRATION_CLOSED, NAME_INVALID, EMAIL_INVALID, PASSWORD_WEAK, TOO_MANY_ATTEMPTS.
         """
+        if not self._open:
+            raise REGISTRATION_CLOSED("who is new can't have an account here")
         name, email = normal_name(name), normal_email(email)
         await self._limiter.require(self._rules.register, network(client.address))
         stored = await self._passwords.checked(password, name, email)

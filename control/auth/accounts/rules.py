@@ -8,6 +8,9 @@ from control.auth.accounts.service import EMAIL_INVALID
 from kernel.errors import define
 
 NAME_INVALID = define("NAME_INVALID", source="client", status=422, hint="use 1 to 100 printable characters")
+REGISTRATION_CLOSED = define(
+    "REGISTRATION_CLOSED", source="client", status=403, hint="ask whoever runs the platform for an account"
+)
 NAME_LENGTH: Final = 100
 
 

@@ -33,6 +33,8 @@ class Template(StrEnum):
     RECOVERY_CODE_USED = "recovery_code_used"
     ACCOUNT_DELETED = "account_deleted"
     INVITATION = "invitation"
+    IDENTITY_LINKED = "identity_linked"
+    IDENTITY_UNLINKED = "identity_unlinked"
 
 
 class Mails:
