@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from control.auth.standing import ACCOUNT_REQUIRED
 from kernel.authority import Kind, Principal, current
 from kernel.errors import UNAUTHENTICATED, define
 
@@ -38,11 +39,13 @@ def account() -> Principal:
     """The caller, who has an account: by a session or a token of theirs.
 
     Raises:
-        ShipoffError: UNAUTHENTICATED.
+        ShipoffError: UNAUTHENTICATED, ACCOUNT_REQUIRED.
     """
     who = current()
-    if not who.account_id:
+    if who.kind is Kind.NOBODY:
         raise UNAUTHENTICATED("no account is signed in", hint="sign in, or send a token of your account")
+    if not who.account_id:
+        raise ACCOUNT_REQUIRED("a project's own token has no account")
     return who
 
 
@@ -50,7 +53,7 @@ def signed_in() -> Principal:
     """The caller, who has signed in: a stolen API token must not become an account.
 
     Raises:
-        ShipoffError: UNAUTHENTICATED, SESSION_REQUIRED.
+        ShipoffError: UNAUTHENTICATED, ACCOUNT_REQUIRED, SESSION_REQUIRED.
     """
     who = account()
     if who.kind is not Kind.SESSION:

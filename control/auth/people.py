@@ -51,7 +51,7 @@ class People:
         self, settings: AuthSettings, database: Database, redis: Redis | None, keys: Keys, projects: Projects
     ) -> None:
         sealer = Sealer(settings.seal_key)
-        rules = Rules(settings.account_attempts, settings.address_attempts, settings.lockout_s)
+        rules = Rules(settings.account_attempts, settings.address_attempts, settings.lockout_s, settings.address_mails)
         self.limiter = limiter = Limiter(redis)
         self.open_to_all = settings.registration == "open"
         self.hasher = Hasher()

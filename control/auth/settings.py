@@ -39,6 +39,7 @@ class AuthSettings(Settings):
         mail_from: "Name <address>" of all mails.
         account_attempts: passwords or codes for one account within `lockout_s`; people rarely need half of it.
         address_attempts: passwords from one client address within it; an office may share one.
+        address_mails: registrations, and requests for mails, from one client address in an hour.
         lockout_s: seconds; long enough to make guessing hopeless, short enough to wait for.
     """
 
@@ -65,6 +66,7 @@ class AuthSettings(Settings):
     mail_from: str = "Shipoff <no-reply@localhost>"
     account_attempts: int = Field(default=10, ge=1)
     address_attempts: int = Field(default=100, ge=1)
+    address_mails: int = Field(default=30, ge=1)
     lockout_s: int = Field(default=900, ge=1)
 
     @field_validator("audit_days")

@@ -11,8 +11,11 @@ from kernel.authority import Border
 from kernel.errors import ShipoffError
 from kernel.rpc import RpcClient
 from proto.auth.v1 import auth_pb2
+from proto.auth.v1.accounts_pb2_grpc import AccountsStub
 from proto.auth.v1.auth_pb2_grpc import AuthStub
 from proto.auth.v1.keys import fetch as fetch_keys
+from proto.auth.v1.sessions_pb2_grpc import SessionsStub
+from proto.auth.v1.two_factor_pb2_grpc import TwoFactorStub
 from proto.logsink.v1.logsink_pb2_grpc import LogsStub
 from proto.orchestrator.v1.explain_pb2_grpc import ExplainStub
 from proto.orchestrator.v1.orchestrator_pb2_grpc import OrchestratorStub
@@ -43,6 +46,9 @@ class Clients:
         logs = RpcClient(settings.logsink_address, token, caller="")
         self._channels = [auth, projects, orchestrator, logs]
         self.auth = auth.stub(AuthStub)
+        self.accounts = auth.stub(AccountsStub)
+        self.sessions = auth.stub(SessionsStub)
+        self.two_factor = auth.stub(TwoFactorStub)
         self.border = Border(partial(fetch_keys, self.auth))
         self.projects = projects.stub(ProjectsStub)
         self.domains = projects.stub(DomainsStub)

@@ -21,6 +21,9 @@ BODY_TOO_LARGE = define("BODY_TOO_LARGE", source="client", status=413, hint="sen
 BODY_INVALID = define("BODY_INVALID", source="client", status=422, hint="correct the fields named in errors")
 REQUEST_INVALID = define("REQUEST_INVALID", source="client", status=400, hint="see the reference at /docs")
 REQUEST_TIMEOUT = define("REQUEST_TIMEOUT", source="platform", status=504, retryable=True, hint="try again in a moment")
+TWO_FACTOR_REQUIRED = define(
+    "TWO_FACTOR_REQUIRED", source="client", status=401, hint="POST /v1/auth/login/two-factor with challenge and code"
+)
 
 JSON: Final = "application/problem+json"
 TYPE: Final = "urn:shipoff:error:"  # https://www.rfc-editor.org/rfc/rfc9457#section-3.1.1 asks for a URI
@@ -51,6 +54,7 @@ class ProblemShape(TypedDict):
         retryable: whether the same request may succeed later without a change.
         request_id: as in the header `X-Request-Id`.
         errors: every field that is wrong.
+        challenge: with `TWO_FACTOR_REQUIRED`: what goes to `/v1/auth/login/two-factor`, with a code.
     """
 
     type: str
@@ -62,6 +66,7 @@ class ProblemShape(TypedDict):
     retryable: bool
     request_id: str
     errors: NotRequired[list[FieldShape]]
+    challenge: NotRequired[str]
 
 
 class InvalidFieldsError(ShipoffError):
@@ -82,6 +87,20 @@ class InvalidFieldsError(ShipoffError):
         """What pydantic found."""
         found = error.errors(include_url=False, include_context=False, include_input=False)
         return cls(kind, [{"field": ".".join(map(str, item["loc"]))[:300], "message": item["msg"]} for item in found])
+
+
+class ChallengeError(ShipoffError):
+    """The password was right, and a code is needed.
+
+    Args:
+        challenge: what comes back with the code.
+    """
+
+    def __init__(self, challenge: str) -> None:
+        self.challenge = challenge
+        kind = TWO_FACTOR_REQUIRED
+        said = "signing in to this account needs a code"
+        super().__init__(kind.code, said, source=kind.source, retryable=False, status=kind.status, hint=kind.hint)
 
 
 def translate(error: Exception) -> ShipoffError:
@@ -117,6 +136,8 @@ def as_problem(error: ShipoffError) -> web.Response:
     }
     if isinstance(error, InvalidFieldsError):
         body["errors"] = error.errors
+    if isinstance(error, ChallengeError):
+        body["challenge"] = error.challenge
     return web.Response(status=error.status, body=orjson.dumps(body), content_type=JSON, headers=_headers(error))
 
 

@@ -25,17 +25,19 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All of them; an operator may set the first three.
+    """All of them; an operator may set some.
 
     Attributes:
         account: failed sign-ins to one account, or to an address that has none.
         address: sign-ins from one client address, which a whole office may share.
         lockout_s: the window of both.
+        mails: registrations, and requests for mails, from one client in an hour.
     """
 
     account: int = 10
     address: int = 100
     lockout_s: int = 900
+    mails: int = 30
 
     @property
     def login_account(self) -> Rule:
@@ -65,12 +67,12 @@ class Rules:
     @property
     def register(self) -> Rule:
         """Registrations from one client."""
-        return Rule("register", 20, HOUR_S)
+        return Rule("register", self.mails, HOUR_S)
 
     @property
     def mail_request(self) -> Rule:
         """Requests for mails (forgotten password, verification) from one client."""
-        return Rule("mail-request", 30, HOUR_S)
+        return Rule("mail-request", self.mails, HOUR_S)
 
     @property
     def mail_to(self) -> Rule:

@@ -162,6 +162,8 @@ def _environment(folder: Path, ports: dict[str, int], redis_url: str) -> dict[st
         "SHIPOFF_PROJECTS_HOOKS_PORTS": "any",
         "SHIPOFF_REDIS_URL": redis_url,
         "SHIPOFF_GATEWAY_REPOS_DIR": str(folder / "repos"),
+        "SHIPOFF_AUTH_ADDRESS_ATTEMPTS": "100000",  # all tests are one client
+        "SHIPOFF_AUTH_ADDRESS_MAILS": "100000",
         "SHIPOFF_AUTH_MAIL_DIR": str(folder / "mails"),
         "SHIPOFF_AUTH_PUBLIC_URL": f"http://127.0.0.1:{ports['gateway.listen']}",
         "SHIPOFF_GATEWAY_PUBLIC_URL": f"http://127.0.0.1:{ports['gateway.listen']}",
