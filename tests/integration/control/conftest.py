@@ -58,9 +58,15 @@ LIMITS = PreviewLimits(2, 7)
 
 
 @pytest.fixture
-def sealer() -> Sealer:
+def env_key() -> str:
     """Of the projects service."""
-    return Sealer(base64.b64encode(secrets.token_bytes(32)).decode())
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+@pytest.fixture
+def sealer(env_key: str) -> Sealer:
+    """With that key."""
+    return Sealer(env_key)
 
 
 @pytest.fixture
