@@ -88,7 +88,7 @@ def _php(name: str, key: str, packages: tuple[str, ...], needs: str) -> Framewor
 
 
 CATALOG: Final[tuple[Framework, ...]] = (
-    Framework("procfile", "Procfile", "dynamic", "none", "a Procfile with a `web:` process", run="what `web:` says"),
+    Framework("procfile", "Procfile", "dynamic", "none", "a Procfile whose `web:` process says how to run"),
     _php("Laravel", "laravel", ("laravel/framework",), "the variable APP_KEY (php artisan key:generate --show)"),
     _php("Lumen", "lumen", ("laravel/lumen-framework",), "the variable APP_KEY"),
     _php("Symfony", "symfony", ("symfony/framework-bundle",), "the variable APP_SECRET"),
@@ -142,3 +142,19 @@ CATALOG: Final[tuple[Framework, ...]] = (
               needs="run_command of an app that listens on $PORT, or output_dir of a static site"),
 )  # fmt: skip
 BY_ID: Final = {one.id: one for one in CATALOG}
+
+
+def table(kind: Literal["static", "dynamic"]) -> str:
+    """The presets of a kind as Markdown; docs/frameworks.md holds both tables, and a test keeps them fresh."""
+    last = "folder" if kind == "static" else "run"
+    rows = [
+        f"| `{one.id}` | {one.name} | {one.detection} | {_code(one.build)} |"
+        f" {_code(one.output if kind == 'static' else one.run)} | {one.needs} |"
+        for one in CATALOG
+        if one.kind == kind
+    ]
+    return "\n".join([f"| id | name | recognised by | build | {last} | needs |", "| --- " * 6 + "|", *rows])
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""

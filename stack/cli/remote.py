@@ -11,6 +11,7 @@ from stack.cli.client import (
     deploy,
     domains,
     env,
+    environments,
     explain,
     hooks,
     previews,
@@ -19,6 +20,7 @@ from stack.cli.client import (
     rules,
     shell,
 )
+from stack.cli.client import projects as changes
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +30,10 @@ def register(app: typer.Typer) -> None:
     projects.command("create")(commands.create_project)
     projects.command("delete")(commands.delete_project)
     projects.command("list")(commands.list_projects)
+    projects.command("update")(changes.update_project)
+    projects.command("transfer")(changes.transfer_project)
     app.add_typer(projects, name="projects")
+    app.command("frameworks")(environments.frameworks)
     app.command("link")(commands.link_folder)
     app.command("deploy")(deploy.deploy)
     app.command("deployments")(commands.deployments)
@@ -36,6 +41,8 @@ def register(app: typer.Typer) -> None:
     app.command("releases")(releases.list_releases)
     app.command("rollback")(releases.rollback)
     app.command("promote")(releases.promote)
+    app.command("redeploy")(releases.redeploy)
+    app.command("environments")(environments.environments)
     app.command("ps")(processes.processes)
     app.command("scale")(processes.scale)
     app.command("restart")(processes.restart)
@@ -56,6 +63,8 @@ def register(app: typer.Typer) -> None:
     variables.command("set")(env.set_env)
     variables.command("list")(env.list_env)
     variables.command("unset")(env.unset_env)
+    variables.command("import")(env.import_env)
+    variables.command("export")(env.export_env)
     app.add_typer(variables, name="env")
     names = typer.Typer(no_args_is_help=True, help="Domains of one's own for a project.")
     names.command("list")(domains.list_domains)

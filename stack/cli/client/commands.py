@@ -44,9 +44,7 @@ def login(
 @reported
 def create_project(
     name: Annotated[str, typer.Argument(help="1 to 40 lower-case letters, digits, hyphens.")],
-    framework: Annotated[
-        str, typer.Option(help="auto, static, vite, node, next, flask, fastapi, wsgi, asgi, php.")
-    ] = "auto",
+    framework: Annotated[str, typer.Option(help="auto, or an id of shipoff frameworks.")] = "auto",
     root_dir: Annotated[str, typer.Option(help="The app's folder in the repository.")] = "",
     install: Annotated[str, typer.Option(help="Install command.")] = "",
     build: Annotated[str, typer.Option(help="Build command.")] = "",
@@ -137,17 +135,30 @@ def git_credential(action: Annotated[str, typer.Argument()]) -> None:
 def deployments(
     project: Project = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="How many.")] = 20,
+    environment: Annotated[str, typer.Option("--environment", "-e", help="Only of this one.")] = "",
+    state: Annotated[str, typer.Option(help="Only in these, e.g. live,failed.")] = "",
+    kind: Annotated[str, typer.Option(help="Only of these: build, rollback, promote, config.")] = "",
+    before: Annotated[str, typer.Option(help="dep_…; only older ones.")] = "",
     as_json: Json = False,
 ) -> None:
     """Lists a project's deployments, newest first."""
-    found = Api().get("projects", link.project(project), "deployments", limit=limit)
+    query = {"limit": limit, "environment": environment, "state": state, "kind": kind, "before": before}
+    found = Api().get("projects", link.project(project), "deployments", **query)
     if as_json:
         show.as_json(found)
         return
     show.table(
-        ["DEPLOYMENT", "KIND", "STATE", "COMMIT", "MESSAGE", "AGE"],
+        ["DEPLOYMENT", "ENVIRONMENT", "KIND", "STATE", "COMMIT", "MESSAGE", "AGE"],
         [
-            [one["id"], one["kind"], _state(one), one["commit"][:10], one["message"], show.ago(one["created_at"])]
+            [
+                one["id"],
+                one["environment"],
+                "redeploy" if one["redeploy_of"] else one["kind"],
+                _state(one),
+                one["commit"][:10],
+                one["message"],
+                show.ago(one["created_at"]),
+            ]
             for one in found["deployments"]
         ],
         "no deployments yet: shipoff deploy",

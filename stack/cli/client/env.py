@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,58 +16,116 @@ from stack.cli.client.releases import follow_change
 
 Project = Annotated[str | None, typer.Option("--project", "-p", help="Default: what this folder is linked to.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, values in clear.")]
-
 Deploy = Annotated[bool, typer.Option(help="Bring it live at once, without a build.")]
+Environment = Annotated[
+    str,
+    typer.Option("--environment", "-e", help="all, production, preview (all previews) or preview/BRANCH."),
+]
+Scope = Annotated[str, typer.Option(help="build, run or all (both); default: as it is, all for new ones.")]
+Secret = Annotated[
+    bool | None,
+    typer.Option("--secret/--plain", help="Whether the value is never shown again; default: as it is, plain for new."),
+]
+LISTED = 5  # names that are told of each kind
 
 
 @reported
 def list_env(
     project: Project = None,
-    reveal: Annotated[bool, typer.Option("--reveal", help="Show the values.")] = False,
+    environment: Annotated[str, typer.Option("--environment", "-e", help="Only what is set for just this.")] = "",
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show the values, but for secrets.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Lists the variables; values stay hidden unless asked for."""
-    found = Api().get("projects", link.project(project), "env")
+    """Lists the variables; values stay hidden unless asked for, and secrets always."""
+    found = Api().get("projects", link.project(project), "env", environment=environment)
     if as_json:
         show.as_json(found)
         return
     rows = [
-        [one["name"], one["value"] if reveal else "********", one["scope"], show.ago(one["updated_at"])]
+        [one["name"], _shown(one, reveal=reveal), one["environment"], one["scope"], show.ago(one["updated_at"])]
         for one in found["env"]
     ]
-    show.table(["NAME", "VALUE", "FOR", "CHANGED"], rows, "no variables: shipoff env set NAME=VALUE")
+    show.table(["NAME", "VALUE", "ENVIRONMENT", "FOR", "CHANGED"], rows, "no variables: shipoff env set NAME=VALUE")
 
 
 @reported
 def set_env(
-    assignments: Annotated[
-        list[str] | None, typer.Argument(help="NAME=VALUE, or NAME to be asked for the value.")
-    ] = None,
+    assignments: Annotated[list[str], typer.Argument(help="NAME=VALUE, or NAME to be asked for the value.")],
     project: Project = None,
-    file: Annotated[Path | None, typer.Option("--file", "-f", help="A .env file with NAME=VALUE lines.")] = None,
+    environment: Environment = "all",
     deploy: Deploy = True,
-    scope: Annotated[str, typer.Option(help="build, run or all (both); default: as it is, all for new ones.")] = "",
+    scope: Scope = "",
+    secret: Secret = None,
 ) -> None:
     """Sets variables; what is live gets them at once, as a new release without a build."""
-    wanted = _of_file(file) if file else {}
-    for text in assignments or []:
+    wanted = {}
+    for text in assignments:
         name, equals, value = text.partition("=")
         wanted[name] = value if equals else _ask(name)
-    if not wanted:
-        raise Failure("NOTHING_TO_SET", "no variable was named", "shipoff env set NAME=VALUE", Exit.USAGE)
-    _change(
-        link.project(project), {"set": wanted, "deploy": deploy, "scope": scope}, f"set {', '.join(sorted(wanted))}"
-    )
+    body = {"set": wanted, "environment": environment, "deploy": deploy, "scope": scope, "secret": secret}
+    _change(link.project(project), body, f"set {', '.join(sorted(wanted))}")
 
 
 @reported
 def unset_env(
     names: Annotated[list[str], typer.Argument(help="Names.")],
     project: Project = None,
+    environment: Environment = "all",
     deploy: Deploy = True,
 ) -> None:
     """Removes variables; what is live goes without them at once, as a new release without a build."""
-    _change(link.project(project), {"unset": names, "deploy": deploy}, f"removed {', '.join(sorted(names))}")
+    body = {"unset": names, "environment": environment, "deploy": deploy}
+    _change(link.project(project), body, f"removed {', '.join(sorted(names))}")
+
+
+@reported
+def import_env(
+    file: Annotated[str, typer.Argument(help="A .env file; - is stdin.")],
+    project: Project = None,
+    environment: Environment = "all",
+    scope: Scope = "",
+    secret: Secret = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Remove plain variables that the file has not.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    deploy: Deploy = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON; follows no deployment.")] = False,
+) -> None:
+    """Sets all variables of a .env file, or none when a line of it is wrong."""
+    name, api = link.project(project), Api()
+    body = {
+        "text": _text_of(file),
+        "environment": environment,
+        "scope": scope,
+        "secret": secret,
+        "replace": replace,
+        "dry_run": dry_run,
+        "deploy": deploy,
+    }
+    found = api.post("projects", name, "env", "import", body=body)
+    if as_json:
+        show.as_json(found)
+        return
+    told = _told(found)
+    if dry_run or not (found["added"] or found["changed"] or found["removed"]):
+        print(f"would have {told}" if dry_run else "nothing to change")
+        return
+    follow_change(api, name, found["deployment_id"], told)
+
+
+@reported
+def export_env(
+    project: Project = None,
+    environment: Environment = "all",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file (mode 0600); default: stdout.")] = None,
+) -> None:
+    """Writes the variables of one environment as a .env file; of secrets it has the names only."""
+    found = Api().get("projects", link.project(project), "env", "export", environment=environment)
+    if output is None:
+        sys.stdout.write(found["text"])
+    else:
+        _write(output, found["text"])
+    if found["secrets"]:
+        print(f"without the values of secrets: {', '.join(found['secrets'])}", file=sys.stderr)
 
 
 def _change(project: str, body: dict[str, object], done: str) -> None:
@@ -76,30 +134,39 @@ def _change(project: str, body: dict[str, object], done: str) -> None:
     follow_change(api, project, made, done)
 
 
+def _shown(one: dict[str, Any], *, reveal: bool) -> str:
+    if one["secret"]:
+        return "(secret)"
+    return str(one["value"]) if reveal else "********"
+
+
+def _told(found: dict[str, Any]) -> str:
+    parts = [
+        f"{what} {', '.join(found[what][:LISTED])}" + (" …" if len(found[what]) > LISTED else "")
+        for what in ("added", "changed", "removed")
+        if found[what]
+    ]
+    return "; ".join(parts or ["changed nothing"]) + f" ({len(found['unchanged'])} unchanged)"
+
+
 def _ask(name: str) -> str:
     if sys.stdin.isatty():
         return getpass.getpass(f"{name}: ")
     return sys.stdin.readline().rstrip("\n")
 
 
-def _of_file(path: Path) -> dict[str, str]:
-    """Variables of a .env file: NAME=VALUE, `export` allowed, # comments, quotes around a whole value removed."""
+def _text_of(file: str) -> str:
+    """The file as it is, line ends and all: quotes may hold several lines."""
     try:
-        lines = path.read_text().splitlines()
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return raw.decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure("FILE_UNREADABLE", f"cannot read {path}: {error}", status=Exit.USAGE) from error
-    found: dict[str, str] = {}
-    for number, line in enumerate(lines, 1):
-        text = line.strip().removeprefix("export ").strip()
-        if not text or text.startswith("#"):
-            continue
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise Failure("FILE_INVALID", f"{path}:{number} is not NAME=VALUE", status=Exit.USAGE)
-        found[name.strip()] = _unquoted(value.strip())
-    return found
+        raise Failure("FILE_UNREADABLE", f"cannot read {file}: {error}", status=Exit.USAGE) from error
 
 
-def _unquoted(value: str) -> str:
-    quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
-    return value[1:-1] if quoted else value
+def _write(path: Path, text: str) -> None:
+    try:
+        path.touch(mode=0o600)
+        path.write_bytes(text.encode())
+    except OSError as error:
+        raise Failure("FILE_UNWRITABLE", f"cannot write {path}: {error}", status=Exit.USAGE) from error

@@ -1,4 +1,4 @@
-"""`shipoff releases | rollback | promote`: what has served can serve again, without a build."""
+"""`shipoff releases | rollback | promote | redeploy`: what was there before, as it was or built again."""
 
 from __future__ import annotations
 
@@ -59,12 +59,37 @@ def promote(
     finish(Api(), link.project(project), body, as_json=as_json)
 
 
+@reported
+def redeploy(
+    deployment: Annotated[str, typer.Argument(help="dep_…; default: the newest of the environment.")] = "",
+    project: Project = None,
+    environment: Environment = "production",
+    as_json: Json = False,
+) -> None:
+    """Builds the commit of an earlier deployment again, with the settings and variables of now."""
+    api, name = Api(), link.project(project)
+    wanted = deployment or _newest(api, name, environment)
+    made = api.post("projects", name, "deployments", wanted, "redeploy", body={})
+    _see(api, name, made["id"], as_json=as_json)
+
+
+def _newest(api: Api, project: str, environment: str) -> str:
+    found = api.get("projects", project, "deployments", environment=environment, limit=1)["deployments"]
+    if not found:
+        hint = "deploy something first: shipoff deploy"
+        raise Failure("NOTHING_DEPLOYED", f"nothing was deployed to {environment}", hint, Exit.NOT_FOUND)
+    return str(found[0]["id"])
+
+
 def finish(api: Api, project: str, body: dict[str, Any], *, as_json: bool) -> None:
     """Asks for a deployment and follows it to its end; exits with 1 when it fails."""
-    made = api.post("projects", project, "deployments", body=body)
-    live = follow(api, project, made["id"], stream=sys.stderr if as_json else sys.stdout)
+    _see(api, project, api.post("projects", project, "deployments", body=body)["id"], as_json=as_json)
+
+
+def _see(api: Api, project: str, deployment_id: str, *, as_json: bool) -> None:
+    live = follow(api, project, deployment_id, stream=sys.stderr if as_json else sys.stdout)
     if as_json:
-        show.as_json(api.get("projects", project, "deployments", made["id"]))
+        show.as_json(api.get("projects", project, "deployments", deployment_id))
     if not live:
         sys.exit(Exit.FAILED)
 

@@ -151,26 +151,107 @@ async def test_deploy_of_a_folder_further_down_sends_that_folder(
     assert "http" in await cli.ok("open", "--print", project["name"])
 
 
-async def test_env_is_set_listed_hidden_and_removed(driver: Driver, cli: Cli, tmp_path: Path) -> None:
+async def test_env_is_set_listed_hidden_and_removed(driver: Driver, cli: Cli) -> None:
     project = await driver.project()
-    file = tmp_path / ".env"
-    file.write_text("# settings\nexport A=1\nB='two words'\n")
-    await cli.ok("env", "set", "-p", project["name"], "KEY=value=with=equals", "-f", str(file))
-    await cli.ok("env", "set", "-p", project["name"], "TYPED", stdin="from stdin\n")
-    hidden = await cli.ok("env", "list", "-p", project["name"])
+    on = ("-p", project["name"])
+    await cli.ok("env", "set", *on, "KEY=value=with=equals", "A=1", "B=two words")
+    await cli.ok("env", "set", *on, "TYPED", stdin="from stdin\n")
+    await cli.ok("env", "set", *on, "TOKEN=hunter2", "--secret", "-e", "production")
+    hidden = await cli.ok("env", "list", *on)
     assert "KEY" in hidden
     assert "value=with=equals" not in hidden
-    shown = json.loads(await cli.ok("env", "list", "-p", project["name"], "--json"))["env"]
+    revealed = await cli.ok("env", "list", *on, "--reveal", "-e", "production")
+    assert "(secret)" in revealed
+    assert "hunter2" not in revealed
+    assert "KEY" not in revealed
+    shown = json.loads(await cli.ok("env", "list", *on, "--json"))["env"]
     assert {one["name"]: one["value"] for one in shown} == {
         "A": "1",
         "B": "two words",
         "KEY": "value=with=equals",
+        "TOKEN": None,
         "TYPED": "from stdin",
     }
-    await cli.ok("env", "unset", "-p", project["name"], "A", "B")
-    assert len(json.loads(await cli.ok("env", "list", "-p", project["name"], "--json"))["env"]) == 2
-    refused = await cli.run("env", "set", "-p", project["name"], "PORT=80")
+    await cli.ok("env", "unset", *on, "A", "B")
+    await cli.ok("env", "unset", *on, "TOKEN")
+    names = [one["name"] for one in json.loads(await cli.ok("env", "list", *on, "--json"))["env"]]
+    assert names == ["KEY", "TOKEN", "TYPED"], "TOKEN is production's, and what is for all was removed"
+    refused = await cli.run("env", "set", *on, "PORT=80")
     assert (refused.status, "listen on $PORT" in refused.out) == (2, True)
+
+
+async def test_env_files_go_in_and_come_out(driver: Driver, cli: Cli, tmp_path: Path) -> None:
+    on, file = ("-p", (await driver.project())["name"]), tmp_path / ".env"
+    file.write_bytes("# settings\nexport A=1\nB='two\nlines \"$HOME\"'\nC=ü\r\n".encode())
+    tried = await cli.ok("env", "import", *on, str(file), "--dry-run")
+    assert "would have added A, B, C (0 unchanged)" in tried
+    assert "no variables" in await cli.ok("env", "list", *on)
+    await cli.ok("env", "import", *on, str(file), "-e", "production")
+    await cli.ok("env", "set", *on, "TOKEN=hunter2", "--secret", "-e", "production")
+    out = tmp_path / "out.env"
+    assert "without the values of secrets: TOKEN" in await cli.ok(
+        "env", "export", *on, "-e", "production", "-o", str(out)
+    )
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert "hunter2" not in out.read_text()
+    assert "nothing to change" in await cli.ok("env", "import", *on, str(out), "-e", "production", "--replace")
+    again = json.loads(await cli.ok("env", "import", *on, "-", "--json", stdin="A=2\n"))
+    assert (again["added"], again["dry_run"]) == (["A"], False)
+    values = json.loads(await cli.ok("env", "list", *on, "-e", "production", "--json"))["env"]
+    assert [one["value"] for one in values] == ["1", 'two\nlines "$HOME"', "ü", None]
+    file.write_text("GOOD=1\nnonsense\n\nPATH=hunter2\n")
+    refused = await cli.run("env", "import", *on, str(file))
+    assert (refused.status, "line 2: " in refused.out, "line 4: PATH" in refused.out) == (2, True, True)
+    assert "hunter2" not in refused.out
+    assert (await cli.run("env", "import", *on, str(tmp_path / "none"))).status == 2
+
+
+async def test_projects_are_changed_and_environments_shown(driver: Driver, cli: Cli) -> None:
+    project = await driver.project()
+    name = project["name"]
+    changed = json.loads(await cli.ok("projects", "update", name, "--build", "make", "--framework", "flask", "--json"))
+    assert (changed["build_command"], changed["framework"], changed["version"]) == ("make", "flask", 2)
+    stale = await cli.run("projects", "update", name, "--build", "x", "--expect-version", "1")
+    assert (stale.status, "PROJECT_VERSION_CONFLICT" in stale.out) == (2, True)
+    assert (await cli.run("projects", "update", name)).status == 2
+    unknown = await cli.run("projects", "update", name, "--framework", "rails")
+    assert (unknown.status, "BUILD_SETTINGS_INVALID" in unknown.out) == (2, True)
+    refused = await cli.run("projects", "transfer", name, "tem_" + "0" * 32)
+    assert (refused.status, "PERMISSION_DENIED" in refused.out) == (3, True)
+    await cli.ok("env", "set", "-p", name, "A=1")
+    assert "production" in await cli.ok("environments", "-p", name)
+    shown = json.loads(await cli.ok("environments", "production", "-p", name, "--json"))
+    assert (shown["branch"], [one["name"] for one in shown["env"]]) == ("main", ["A"])
+    missing = await cli.run("environments", "preview/none/such", "-p", name)
+    assert (missing.status, "ENVIRONMENT_NOT_FOUND" in missing.out) == (4, True)
+    listed = json.loads(await cli.ok("frameworks", "--json"))["frameworks"]
+    assert {"laravel", "hugo", "angular", "custom"} <= {one["id"] for one in listed}
+
+
+async def test_a_commit_is_built_again(plane: Plane, driver: Driver, cli: Cli, tmp_path: Path) -> None:
+    project, work = await driver.project(), Work.begin(tmp_path / "w", plane)
+    nothing = await cli.run("redeploy", "-p", project["name"])
+    assert (nothing.status, "NOTHING_DEPLOYED" in nothing.out) == (4, True)
+    pushing = tasks.spawn(work.run("push", plane.git_url(project["name"]), "main"), "git push")
+    first = await driver.requested(project["id"])
+    await driver.live(first)
+    await pushing
+    building = tasks.spawn(cli.run("redeploy", "-p", project["name"]), "shipoff redeploy")
+    again = await driver.requested(project["id"])
+    await driver.live(again)
+    done = await building
+    assert (done.status, "live at" in done.out) == (0, True), done.out
+    found = json.loads(await cli.ok("deployments", project["name"], "--json", "-e", "production"))["deployments"]
+    assert [(one["id"], one["kind"], one["redeploy_of"]) for one in found] == [
+        (again.deployment_id, "build", first.deployment_id),
+        (first.deployment_id, "build", None),
+    ]
+    assert found[0]["commit"] == found[1]["commit"]
+    assert "redeploy" in await cli.ok("deployments", project["name"], "--state", "queued,live,inactive")
+    none = json.loads(await cli.ok("deployments", project["name"], "--kind", "rollback", "--json"))
+    assert none["deployments"] == []
+    wrong = await cli.run("deployments", project["name"], "--state", "alive")
+    assert (wrong.status, "DEPLOYMENT_INVALID" in wrong.out) == (2, True)
 
 
 async def test_logs_show_lines_and_follow(driver: Driver, cli: Cli, plane: Plane, tmp_path: Path) -> None:
