@@ -23,8 +23,9 @@ from proto.sealing.v1 import sealing_pb2
 from tests.integration.control.conftest import LIMITS
 
 NO_CONTEXT: Any = None
-# Bytes that are not sealed: events on their way, digests, and what came from outside and is no secret.
-OTHERS: Final = {"outbox.envelope", "webhook_deliveries.payload"}
+# Bytes that are not sealed: events on their way, digests, and what came from outside and is no secret; and what is
+# sealed for some seconds only.
+OTHERS: Final = {"outbox.envelope", "webhook_deliveries.payload", "refresh_tokens.successor_sealed"}
 COLUMNS: Final = """
 select table_name || '.' || column_name as name from information_schema.columns
 where table_schema = 'public' and data_type = 'bytea'
