@@ -46,7 +46,7 @@ def world(plane: Plane) -> Tenant:
 def operations() -> list[Any]:
     """All but what streams until somebody hangs up, which has tests of its own."""
     loaded = schemathesis.openapi.from_dict(document(ROUTES, "http://127.0.0.1"))
-    found: list[Any] = [one.ok() for one in loaded.get_all_operations()]  # type: ignore[union-attr]  # or it raises
+    found: list[Any] = [one.ok() for one in loaded.get_all_operations()]  # type: ignore[union-attr]  # an Err raises
     return [one for one in found if not STREAMS.search(one.path)]
 
 

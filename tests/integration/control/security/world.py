@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -12,11 +11,16 @@ from urllib.parse import quote
 import asyncpg
 
 from control.auth.tokens import secret
+from control.gateway.openapi.document import document
+from control.gateway.openapi.examples import example
+from control.gateway.openapi.operation import path_of
 from control.gateway.routes import ROUTES, Route
 from kernel import ids
 from kernel.authority import Role
+from proto.projects.v1 import projects_pb2
 from tests.integration.control.driver import Driver, Plane
 
+REFERENCE: dict[str, Any] = document(ROUTES, "http://127.0.0.1")
 PART = re.compile(r"\{(\w+)(?::[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
 
 
@@ -28,6 +32,14 @@ def rest() -> list[Route]:
 def parts(route: Route) -> list[str]:
     """The names of what a route's path leaves open."""
     return PART.findall(route.path)
+
+
+def body_of(route: Route) -> Any:
+    """A body as the reference shows it; None for a route that takes none."""
+    found = REFERENCE["paths"][path_of(route)][route.method.lower()].get("requestBody")
+    if found is None:
+        return {} if route.method in ("POST", "PUT", "PATCH") else None
+    return example(found["content"]["application/json"]["schema"], REFERENCE["components"]["schemas"])
 
 
 def filled(route: Route, values: dict[str, str]) -> str:
@@ -92,10 +104,24 @@ async def tenant(plane: Plane, driver: Driver) -> Tenant:
     for role in Role:
         found.accounts[role], found.tokens[role] = await account(plane, found.team, role)
     made = await as_who(driver, found.tokens[Role.OWNER], "POST", "/v1/projects", {"name": name(), "team": found.team})
-    owner, domains = found.tokens[Role.OWNER], f"/v1/projects/{made['id']}/domains"
-    domain = await as_who(driver, owner, "POST", domains, {"name": f"{name()}.test"})
-    found.values = {"project": made["id"], "team": found.team, "domain": domain["id"]}
+    found.values = {"project": made["id"], "team": found.team, **await things(driver, found, made["id"])}
     return found
+
+
+async def things(driver: Driver, own: Tenant, project_id: str) -> dict[str, str]:
+    """One of each thing that a path can name beside project and team, by the name of its place."""
+    deployment = await driver.projects.CreateDeployment(
+        projects_pb2.CreateDeploymentRequest(
+            deployment_id=ids.new("dep"),
+            project_id=project_id,
+            environment=f"preview/{name()}",
+            commit="a" * 40,
+            ref="refs/deployments/x",
+        )
+    )
+    at = f"/v1/projects/{project_id}"
+    domain = await as_who(driver, own.tokens[Role.OWNER], "POST", f"{at}/domains", {"name": f"{name()}.test"})
+    return {"domain": domain["id"], "id": deployment.id, "name": deployment.environment.removeprefix("preview/")}
 
 
 def name() -> str:
@@ -109,8 +135,3 @@ async def as_who(driver: Driver, token: str, method: str, path: str, body: objec
         text = await answer.text()
         assert answer.status < 300, (method, path, answer.status, text)
         return await answer.json(content_type=None) if text else None
-
-
-def each_place(route: Route) -> Iterator[str]:
-    """The places of a path, one after the other."""
-    yield from parts(route)

@@ -1,0 +1,40 @@
+"""Generated from the table of routes: another tenant's id in every place of every path finds and tells nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from control.gateway.routes import Route
+from kernel.authority import Role
+from tests.integration.control.driver import Driver, Plane
+from tests.integration.control.security.world import Tenant, body_of, filled, parts, rest, tenant
+
+CASES = [(route, place) for route in rest() for place in parts(route)]
+
+
+@pytest.fixture
+async def theirs(plane: Plane, driver: Driver) -> Tenant:
+    return await tenant(plane, driver)
+
+
+def name_of(one: Any) -> str:
+    return f"{one.method} {one.path}" if isinstance(one, Route) else str(one)
+
+
+@pytest.mark.parametrize(("route", "place"), CASES, ids=name_of)
+async def test_it_is_not_there(driver: Driver, own: Tenant, theirs: Tenant, route: Route, place: str) -> None:
+    path = filled(route, {**own.values, place: theirs.values[place]})
+    headers = {"Authorization": f"Bearer {own.tokens[Role.OWNER]}"}
+    async with driver.http.request(route.method, path, json=body_of(route), headers=headers) as answer:
+        text = await answer.text()
+        shown = theirs.values[place]
+        assert answer.status == 404, (answer.status, text)
+        for told in ({*theirs.values.values(), *theirs.accounts.values()} - {shown}) - set(own.values.values()):
+            assert told not in text
+
+
+def test_how_many_were_tried() -> None:
+    print(f"foreign ids: {len(CASES)} places of {len({name_of(case[0]) for case in CASES})} routes")
+    assert len(CASES) >= 30
