@@ -39,6 +39,23 @@ _LOST: Final = (
 _DOWN: Final = (*_LOST, asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.TooManyConnectionsError)
 
 
+class _Connection(asyncpg.Connection):
+    """Resets its session only for whoever had it as one: a statement or a transaction leaves nothing behind in it, and
+    the reset is a question to the server as dear as theirs.
+    """
+
+    __slots__ = ("_had_as_session",)
+
+    def begin_session(self) -> None:
+        """Whoever has it now may set, lock and listen."""
+        self._had_as_session = True
+
+    def get_reset_query(self) -> str:
+        """What asyncpg's pool sends when the connection comes back."""
+        had, self._had_as_session = getattr(self, "_had_as_session", True), False
+        return super().get_reset_query() if had else ""
+
+
 class Database:
     """One service's database. jsonb columns are Python values."""
 
@@ -64,6 +81,7 @@ class Database:
                     url,
                     min_size=1,
                     max_size=max_size,
+                    connection_class=_Connection,
                     init=_init,
                     timeout=ACQUIRE_S,
                     command_timeout=STATEMENT_S,
@@ -93,17 +111,26 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """A connection inside a transaction: committed at the end of the block, rolled back when it raises."""
-        async with self.connection() as connection, connection.transaction():
+        """A connection inside a transaction: committed at the end of the block, rolled back when it raises.
+
+        What is set in it is set local, and its advisory locks are the transaction's: the session is not reset after it.
+        """
+        async with self._acquired() as connection, connection.transaction():
             yield connection
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Transaction]:
-        """A connection of the pool for the length of the block.
+        """A connection of the pool for the length of the block, with its session, which is reset after it.
 
         Raises:
             ShipoffError: DATABASE_UNAVAILABLE when none is free in time, or the server went away.
         """
+        async with self._acquired() as connection:
+            connection.begin_session()  # type: ignore[attr-defined]  # the proxy passes on what _Connection has
+            yield connection
+
+    @asynccontextmanager
+    async def _acquired(self) -> AsyncIterator[Transaction]:
         try:
             async with self._pool.acquire(timeout=ACQUIRE_S) as connection:
                 yield connection
@@ -111,7 +138,7 @@ class Database:
             raise DATABASE_UNAVAILABLE(f"{error!r}") from error
 
     async def _once(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        async with self.connection() as connection:
+        async with self._acquired() as connection:
             return await work(connection)
 
     async def ping(self) -> None:

@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from kernel.database import Database, migrate
+from kernel.database.pool import STATEMENTS
 from kernel.errors import ShipoffError
 
 
@@ -50,3 +51,37 @@ async def test_a_pool_survives_the_loss_of_its_connections(database: Database) -
         except ShipoffError:
             await asyncio.sleep(0.05)
     pytest.fail("the pool did not recover")
+
+
+async def test_only_a_session_is_reset(database_url: str) -> None:
+    database = await Database.connect(database_url, max_size=1)
+    try:
+        async with database.connection() as connection:
+            await connection.execute("set application_name = 'left behind'")
+            await connection.fetchval("select pg_advisory_lock(7)")
+        assert await database.fetchval("show application_name") == ""
+        assert await database.fetchval("select count(*) from pg_locks where locktype = 'advisory'") == 0
+        async with database.transaction() as tx:
+            await tx.execute("set local application_name = 'of a transaction'")
+            await tx.fetchval("select pg_advisory_xact_lock(7)")
+        assert await database.fetchval("show application_name") == ""
+        assert await database.fetchval("select count(*) from pg_locks where locktype = 'advisory'") == 0
+    finally:
+        await database.close()
+
+
+async def test_a_statement_costs_one_question(database_url: str) -> None:
+    database = await Database.connect(database_url, max_size=1)
+    try:
+        await database.ping()
+
+        def sent() -> float:
+            value: float = STATEMENTS._value.get()
+            return value
+
+        before = sent()
+        await database.fetchval("select 1")
+        await asyncio.sleep(0)  # it is counted in the loop's next turn
+        assert sent() - before == 1
+    finally:
+        await database.close()
