@@ -19,8 +19,10 @@ from kernel import ids
 from kernel.authority import Role
 from proto.projects.v1 import projects_pb2
 from tests.integration.control.driver import Driver, Plane
+from tests.integration.control.test_webhooks_door import push, send, signed
 
 REFERENCE: dict[str, Any] = document(ROUTES, "http://127.0.0.1")
+HOOK_URL = "https://hooks.example.org/told"
 PART = re.compile(r"\{(\w+)(?::[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
 
 
@@ -44,7 +46,14 @@ def body_of(route: Route) -> Any:
 
 def filled(route: Route, values: dict[str, str]) -> str:
     """The path with values in it."""
-    return PART.sub(lambda match: quote(values[match[1]], safe=""), route.path)
+    return PART.sub(lambda match: quote(values[key(route, match[1])], safe=""), route.path)
+
+
+def key(route: Route, place: str) -> str:
+    """Under which name a tenant's values have what belongs in a place: some of several paths are called alike."""
+    if place in ("hook", "delivery") and route.path.startswith("/v1/teams/"):
+        return f"team.{place}"
+    return f"repository.{place}" if "/repository/" in route.path and place != "project" else place
 
 
 @dataclass
@@ -119,9 +128,23 @@ async def things(driver: Driver, own: Tenant, project_id: str) -> dict[str, str]
             ref="refs/deployments/x",
         )
     )
-    at = f"/v1/projects/{project_id}"
-    domain = await as_who(driver, own.tokens[Role.OWNER], "POST", f"{at}/domains", {"name": f"{name()}.test"})
-    return {"domain": domain["id"], "id": deployment.id, "name": deployment.environment.removeprefix("preview/")}
+    owner, at, team = own.tokens[Role.OWNER], f"/v1/projects/{project_id}", f"/v1/teams/{own.team}"
+    domain = await as_who(driver, owner, "POST", f"{at}/domains", {"name": f"{name()}.test"})
+    found = {"domain": domain["id"], "id": deployment.id, "name": deployment.environment.removeprefix("preview/")}
+    for prefix, base in (("", at), ("team.", team)):
+        hook = await as_who(driver, owner, "POST", f"{base}/hooks", {"kind": "webhook", "target": HOOK_URL})
+        told = await as_who(driver, owner, "POST", f"{base}/hooks/{hook['id']}/ping", {})
+        found |= {f"{prefix}hook": hook["id"], f"{prefix}delivery": told["id"]}
+    return found | {"repository.id": await webhook_delivery(driver, owner, at)}
+
+
+async def webhook_delivery(driver: Driver, owner: str, at: str) -> str:
+    """The id of what a git host told a project."""
+    link = {"provider": "git", "clone_url": "https://git.example.com/mike/shop.git"}
+    made = await as_who(driver, owner, "PUT", f"{at}/repository", link)
+    body = push()
+    _, answer = await send(driver, made["link"]["webhook_url"], body, signed(made["webhook_secret"], body))
+    return str(answer["delivery"])
 
 
 def name() -> str:
