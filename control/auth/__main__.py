@@ -40,7 +40,7 @@ async def main(stop: asyncio.Event) -> None:
     server = RpcServer(settings.listen, settings.service_token, admit=border.enter)
     projects = RpcClient(settings.projects_address, settings.service_token, caller="platform:auth")
     owned, limits = Owned(projects), Limits.of(settings)
-    people = People(settings, database, redis, keys, owned.names)
+    people = People(settings, database, redis, keys, owned)
     people.serve(server)
     for add, servicer in doors(database, keys, owned, people.mails, limits):
         server.add(add, servicer)

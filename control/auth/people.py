@@ -7,7 +7,7 @@ from pathlib import Path
 
 from redis.asyncio import Redis
 
-from control.auth.accounts.profile import Profile, Projects
+from control.auth.accounts.profile import Owned, Profile
 from control.auth.accounts.registration import Registration
 from control.auth.accounts.server import AccountsServer
 from control.auth.background import Background
@@ -44,11 +44,11 @@ class People:
         database: of auth.
         redis: counts attempts for all auth processes; None counts in memory.
         keys: sign access tokens.
-        projects: names of projects that a team owns.
+        owned: what teams own.
     """
 
     def __init__(
-        self, settings: AuthSettings, database: Database, redis: Redis | None, keys: Keys, projects: Projects
+        self, settings: AuthSettings, database: Database, redis: Redis | None, keys: Keys, owned: Owned
     ) -> None:
         sealer = Sealer(settings.seal_key)
         rules = Rules(settings.account_attempts, settings.address_attempts, settings.lockout_s, settings.address_mails)
@@ -63,7 +63,7 @@ class People:
         self.registration = Registration(
             database, self.passwords, limiter, rules, mails, background, open_to_all=self.open_to_all
         )
-        self.profile = Profile(database, limiter, rules, mails, projects)
+        self.profile = Profile(database, limiter, rules, mails, owned)
         self.login = Login(database, self.hasher, limiter, rules, mails, background, self.sessions, self.two_factor)
         self.accounts_server = AccountsServer(self.registration, self.passwords, self.profile)
         self.sessions_server = SessionsServer(self.login, self.sessions)

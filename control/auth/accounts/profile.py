@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import asyncpg
 
@@ -30,7 +30,16 @@ ACCOUNT_OWNS_PROJECTS = define(
 ACCOUNT_OWNS_PLATFORM = define(
     "ACCOUNT_OWNS_PLATFORM", source="client", status=409, hint="the platform's first account stays"
 )
-Projects = Callable[[str], Awaitable[list[str]]]
+
+
+class Owned(Protocol):
+    """What a team owns, which another service knows."""
+
+    async def names(self, team_id: str) -> list[str]:
+        """Of its projects."""
+
+    async def close(self, team_id: str) -> None:
+        """Makes sure that it owns none and never will again; raises TEAM_HAS_PROJECTS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +64,12 @@ class Profile:
         limiter: counts.
         rules: what it counts.
         mails: tell of every change.
-        projects: names of projects that a team owns, which another service knows; a few of them will do.
+        owned: projects of a personal team.
     """
 
-    def __init__(self, database: Database, limiter: Limiter, rules: Rules, mails: Mails, projects: Projects) -> None:
+    def __init__(self, database: Database, limiter: Limiter, rules: Rules, mails: Mails, owned: Owned) -> None:
         self._database, self._limiter, self._rules, self._mails = database, limiter, rules, mails
-        self._projects = projects
+        self._owned = owned
 
     async def details(self, account_id: str) -> Details:
         """What there is to know.
@@ -132,20 +141,32 @@ class Profile:
     async def delete(self, account_id: str, client: Client) -> None:
         """Deletes an account with its sessions, tokens and personal team. The caller has checked the password.
 
+        Its team is closed to new projects when nothing else stands in the way. When we don't get to the deletion then,
+        it stays closed and the next try deletes it.
+
         Raises:
             ShipoffError: ACCOUNT_OWNS_TEAMS, ACCOUNT_OWNS_PROJECTS, ACCOUNT_OWNS_PLATFORM, ACCOUNT_NOT_FOUND.
         """
-        if projects := await self._projects(personal_team(account_id)):
+        if projects := await self._owned.names(personal_team(account_id)):
             raise ACCOUNT_OWNS_PROJECTS(f"the account owns projects: {', '.join(projects[:5])}")
         async with self._database.transaction() as tx:
-            row = await _lock(tx, account_id)
-            if row["is_owner"]:
-                raise ACCOUNT_OWNS_PLATFORM("the account owns the platform")
-            if teams := [team["slug"] for team in await tx.fetch(SQL["shared_teams"], account_id)]:
-                raise ACCOUNT_OWNS_TEAMS(f"the account owns teams that others depend on: {', '.join(teams)}")
+            await _deletable(tx, account_id)
+        await self._owned.close(personal_team(account_id))
+        async with self._database.transaction() as tx:
+            row = await _deletable(tx, account_id)
             await note(tx, "account.delete", account_id, client)
             await self._mails.post(tx, row["email"], Template.ACCOUNT_DELETED, address=client.address)
             await tx.execute(SQL["delete"], account_id)
+
+
+async def _deletable(tx: Transaction, account_id: str) -> Row:
+    """The account, locked, if nobody depends on it."""
+    row = await _lock(tx, account_id)
+    if row["is_owner"]:
+        raise ACCOUNT_OWNS_PLATFORM("the account owns the platform")
+    if teams := [team["slug"] for team in await tx.fetch(SQL["shared_teams"], account_id)]:
+        raise ACCOUNT_OWNS_TEAMS(f"the account owns teams that others depend on: {', '.join(teams)}")
+    return row
 
 
 async def _lock(tx: Transaction, account_id: str) -> Row:

@@ -18,6 +18,20 @@ from kernel.sealing import Sealer
 from kernel.streams import connect
 from tests.integration.control.auth.rig import Rig
 
+
+class Projects:
+    """What the service projects says of every team."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names, self.closed = names, list[str]()
+
+    async def names(self, team_id: str) -> list[str]:
+        return list(self._names)
+
+    async def close(self, team_id: str) -> None:
+        self.closed.append(team_id)
+
+
 MakeRig = Callable[..., Awaitable[Rig]]
 
 
@@ -47,10 +61,7 @@ async def make_rig(auth_database: Database, database_url: str, redis_url: str) -
             if client is not None:
                 stack.push_async_callback(client.aclose)
 
-            async def owned(_: str) -> list[str]:
-                return list(projects)
-
-            people = People(settings, auth_database, client, keys, owned)
+            people = People(settings, auth_database, client, keys, Projects(projects))
             stack.push_async_callback(people.stop)
             return Rig(settings, auth_database, people, keys)
 
