@@ -17,6 +17,7 @@ from stack.cli.client import (
     previews,
     processes,
     releases,
+    repository,
     rules,
     shell,
 )
@@ -78,6 +79,7 @@ def _add_groups(app: typer.Typer) -> None:
     routing.command("set")(rules.set_rules)
     routing.command("clear")(rules.clear_rules)
     hooks.register(_group(app, "hooks", "Who is told of what happens: webhooks, chats, mails."))
+    repository.register(_group(app, "repo", "The repository that a project is built from."))
 
 
 def _group(app: typer.Typer, name: str, about: str) -> typer.Typer:

@@ -32,7 +32,9 @@ from proto.auth.v1.auth_pb2_grpc import AuthStub
 from stack.ports import free_ports
 from tests.integration.control import dns
 from tests.integration.control.driver import Driver, Plane
+from tests.integration.control.github import GitHubServer
 from tests.integration.control.realm import Realm
+from tests.integration.control.yard import Yard
 
 MODULES = {
     "auth": "control.auth",
@@ -100,6 +102,16 @@ async def realm(database: Database, server: ProjectsServer, names: dns.Names) ->
     """Domains, acted on by the platform."""
     with acting_as(platform("test")):
         yield Realm(database, server, names)
+
+
+@pytest.fixture
+async def yard(database: Database, tmp_path: Path) -> AsyncIterator[Yard]:
+    """A projects service whose webhooks are worked off by hand, with a GitHub of its own."""
+    async with GitHubServer(tmp_path / "github") as github:
+        made = Yard(database, github)
+        with acting_as(platform("test")):
+            yield made
+        await made.close()
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,22 +9,11 @@ import pytest
 from control.projects.deployments.lifecycle import Lifecycle
 from control.projects.github import describe
 from control.projects.github import reporter as reporting
-from kernel.authority import acting_as, platform
-from kernel.database import Database
 from kernel.events import DeploymentRequested, DeploymentStateChanged, Envelope
-from tests.integration.control.github import Fault, GitHubServer
+from tests.integration.control.github import Fault
 from tests.integration.control.yard import NEW, Yard
 
 URL = "http://pr-7--shop.localhost:8080"
-
-
-@pytest.fixture
-async def yard(database: Database, tmp_path: Path) -> AsyncIterator[Yard]:
-    async with GitHubServer(tmp_path / "github") as github:
-        made = Yard(database, github)
-        with acting_as(platform("test")):
-            yield made
-        await made.close()
 
 
 async def begun(yard: Yard, event: str, payload: dict[str, Any]) -> list[DeploymentRequested]:

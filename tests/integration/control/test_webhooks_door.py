@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import hmac
+import json
 import time
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -15,6 +17,7 @@ import pytest
 from control.gateway.webhooks.reception import BODY_BYTES
 from kernel import ids
 from tests.integration.control.driver import Driver, Plane
+from tests.integration.control.test_cli import Cli
 
 COMMIT = "c" * 40
 
@@ -165,3 +168,51 @@ async def test_a_claim_needs_an_account_and_an_app(driver: Driver) -> None:
     assert {one["field"] for one in answer["errors"]} == {"installation_id", "code"}
     answer = await driver.call("GET", "/v1/github/setup?installation_id=1&code=x&state=y", status=409)
     assert answer["code"] == "GITHUB_NOT_SET_UP"
+
+
+async def test_the_command_line_links_shows_and_tells(driver: Driver, plane: Plane, tmp_path: Path) -> None:
+    cli = Cli(plane, tmp_path / "home")
+    await cli.ok("login", "--url", plane.url, "--token-stdin", stdin=plane.token + "\n")
+    project = await driver.project()
+    here = ("--project", project["name"])
+    made = json.loads(
+        await cli.ok(
+            "repo", "link", "https://gitlab.com/mike/shop.git", *here, "--watch", "apps", "--token-stdin", "--json",
+            stdin="glpat-7\n",
+        )
+    )  # fmt: skip
+    assert (made["link"]["provider"], made["link"]["has_access_token"]) == ("gitlab", True)
+    shown = await cli.ok("repo", "show", *here)
+    assert "mike/shop (gitlab)" in shown
+    assert made["webhook_secret"] not in shown + await cli.ok("repo", "show", *here, "--json")
+    await cli.ok("repo", "change", *here, "--watch", "", "--previews", "none", "--branch", "trunk")
+    changed = json.loads(await cli.ok("repo", "show", *here, "--json"))
+    assert (changed["watch_paths"], changed["previews"], changed["production_branch"]) == ([], "none", "trunk")
+    assert "nothing came yet" in await cli.ok("repo", "deliveries", *here)
+    body = orjson.dumps(
+        {
+            "object_kind": "push", "ref": "refs/heads/trunk", "before": "a" * 40, "after": COMMIT,
+            "project": {"id": 1, "path_with_namespace": "mike/shop"},
+        }
+    )  # fmt: skip
+    headers = {"X-Gitlab-Token": made["webhook_secret"], "X-Gitlab-Event": "Push Hook"}
+    assert (await send(driver, made["link"]["webhook_url"], body, headers))[0] == 202
+    event = await driver.requested(project["id"])
+    await driver.until(project["id"], event.deployment_id, "QUEUED")
+    assert f"deployed production {event.deployment_id}" in await cli.ok("repo", "deliveries", *here)
+    await cli.ok("repo", "unlink", *here)
+    for arguments, status, code in (
+        (("repo", "show", *here), 4, "REPOSITORY_NOT_LINKED"),
+        (("repo", "link", "octo-org/shop", *here), 4, "NOT_INSTALLED"),
+        (("repo", "link", "ssh://git@example.com/a.git", *here), 2, "URL_INVALID"),
+        (("repo", "change", *here), 2, "NOTHING_TO_CHANGE"),
+        (("repo", "claim", "https://example.org/github/setup?code=1"), 2, "ADDRESS_INVALID"),
+        (
+            ("repo", "claim", "https://example.org/github/setup?code=1&state=x&installation_id=5"),
+            2,
+            "GITHUB_NOT_SET_UP",
+        ),
+        (("repo", "install"), 2, "GITHUB_NOT_SET_UP"),
+    ):
+        ran = await cli.run(*arguments)
+        assert (ran.status, code in ran.out) == (status, True), ran.out
