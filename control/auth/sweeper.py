@@ -1,10 +1,11 @@
-"""Deletes what has run out: sessions, refresh tokens, one-time tokens, sign-ins, mails that were given up."""
+"""Deletes what has run out: sessions, tokens, sign-ins, mails that were given up, addresses that nobody has proven."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import Final
 
+from control.auth.accounts.service import SQL as ACCOUNTS
 from control.auth.mail.service import SQL as MAILS
 from control.auth.oauth.codes import SQL as OAUTH
 from control.auth.one_time.service import SQL as ONE_TIME
@@ -40,3 +41,4 @@ class Sweeper:
         await self._database.execute(SESSIONS["sweep_tokens"])
         await self._database.execute(SESSIONS["sweep"], REFRESH_S)
         await self._database.execute(MAILS["sweep"])
+        await self._database.execute(ACCOUNTS["sweep"])

@@ -64,5 +64,11 @@ where t.personal_of is null
     or exists (select from project_members o where o.team_id = t.id and o.account_id <> $1)
 order by t.slug limit 5;
 
+-- name: sweep
+-- Whose address nobody proves within a week; no link is good by then, and nobody has been in.
+delete from accounts a
+where verified_at is null and not is_owner and created_at < now() - interval '7 days'
+    and not exists (select from api_tokens t where t.account_id = a.id);
+
 -- name: delete
 delete from accounts where id = $1;

@@ -8,6 +8,7 @@ import pytest
 
 from control.auth.accounts.registration import Registration
 from control.auth.passwords.hasher import COMPUTED
+from control.auth.sweeper import Sweeper
 from kernel.errors import ShipoffError
 from proto.auth.v1 import accounts_pb2
 from tests.integration.control.auth.conftest import MakeRig
@@ -144,6 +145,17 @@ async def test_no_secret_rests_in_the_database_in_clear(rig: Rig) -> None:
     for text in (waiting, rows, account):
         assert token not in text and PASSWORD not in text
     assert "$argon2id$v=19$m=19456,t=2,p=1$" in account
+
+
+async def test_an_address_that_nobody_proves_within_a_week_is_forgotten(rig: Rig) -> None:
+    await rig.join("eve@example.org")
+    await rig.register()
+    await Sweeper(rig.database).sweep()
+    assert await rig.database.fetchval("select count(*) from accounts") == 2
+    await rig.database.execute("update accounts set created_at = now() - interval '8 days'")
+    await Sweeper(rig.database).sweep()
+    assert [row["email"] for row in await rig.database.fetch("select email from accounts")] == ["eve@example.org"]
+    assert await rig.database.fetchval("select count(*) from teams") == 1
 
 
 async def test_a_mail_goes_only_with_its_change(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
