@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.hosts import Outside, outside_of
 from tests.e2e.world import EXAMPLES, SHIPOFF, Platform, Repository, processes_under
 
 # Failures are part of these tests: an app that never gets healthy is given up after seconds, not after a minute.
@@ -32,10 +33,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def platform() -> Iterator[Platform]:
+def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outside]:
+    """What the platform talks to outside of itself."""
+    with outside_of(tmp_path_factory.mktemp("github")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def platform(outside: Outside) -> Iterator[Platform]:
     """A platform of its own for the session, on free ports, ended and checked for leftovers."""
     directory = Path(tempfile.mkdtemp(prefix="shipoff-e2e-")) / "stack"
-    env = {**os.environ, **TUNING}
+    env = {**os.environ, **TUNING, **outside.settings()}
     up = subprocess.run(
         [*SHIPOFF, "up", "--detach", "--no-demo", "--dir", str(directory)],
         capture_output=True, text=True, timeout=240, env=env, check=False,
