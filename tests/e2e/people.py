@@ -63,7 +63,7 @@ class Person:
 
     def enrol(self) -> None:
         """Sets up a second factor, signs in with it, and throws the old session away."""
-        self.secret = self.ask("POST", "/v1/me/two-factor", {"password": self.password})["secret"]
+        self.secret = self.ask("POST", "/v1/me/two-factor", {"password": self.password}, 201)["secret"]
         self.recovery = self.ask("PUT", "/v1/me/two-factor", {"code": self.code()})["recovery_codes"]
         refused = self.ask("POST", "/v1/auth/login", {"email": self.address, "password": self.password}, 401)
         assert refused["code"] == "TWO_FACTOR_REQUIRED"
