@@ -25,7 +25,6 @@ def build() -> typer.Typer:
         name="shipoff",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        add_completion=False,
     )
     app.callback()(_shipoff)
     for name in MODULES:
