@@ -104,8 +104,8 @@ def test_hints_name_commands_that_exist() -> None:
 
 
 def test_the_reference_page_shows_every_operation() -> None:
-    page = unescape(render(REFERENCE))
+    page = unescape(re.sub(r"<[^>]+>", "", render(REFERENCE)))
     for path, item in REFERENCE["paths"].items():
         for method, operation in item.items():
             assert path in page
-            assert operation["summary"] in page, (method, path)
+            assert operation["summary"].replace("`", "") in page, (method, path)
