@@ -12,9 +12,14 @@ from kernel.errors import ShipoffError
 from kernel.rpc import RpcClient
 from proto.auth.v1 import auth_pb2
 from proto.auth.v1.accounts_pb2_grpc import AccountsStub
+from proto.auth.v1.audit_pb2_grpc import AuditStub
 from proto.auth.v1.auth_pb2_grpc import AuthStub
+from proto.auth.v1.invitations_pb2_grpc import InvitationsStub
 from proto.auth.v1.keys import fetch as fetch_keys
+from proto.auth.v1.members_pb2_grpc import MembersStub, ProjectMembersStub
 from proto.auth.v1.sessions_pb2_grpc import SessionsStub
+from proto.auth.v1.teams_pb2_grpc import TeamsStub
+from proto.auth.v1.tokens_pb2_grpc import TokensStub
 from proto.auth.v1.two_factor_pb2_grpc import TwoFactorStub
 from proto.logsink.v1.logsink_pb2_grpc import LogsStub
 from proto.orchestrator.v1.explain_pb2_grpc import ExplainStub
@@ -49,6 +54,11 @@ class Clients:
         self.accounts = auth.stub(AccountsStub)
         self.sessions = auth.stub(SessionsStub)
         self.two_factor = auth.stub(TwoFactorStub)
+        self.audit = auth.stub(AuditStub)
+        self.invitations = auth.stub(InvitationsStub)
+        self.members, self.project_members = auth.stub(MembersStub), auth.stub(ProjectMembersStub)
+        self.teams = auth.stub(TeamsStub)
+        self.tokens = auth.stub(TokensStub)
         self.border = Border(partial(fetch_keys, self.auth))
         self.projects = projects.stub(ProjectsStub)
         self.domains = projects.stub(DomainsStub)

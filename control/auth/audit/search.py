@@ -7,7 +7,7 @@ next one. So no search costs more than a constant, and none ends before it has s
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from control.auth.audit.record import SQL
@@ -94,5 +94,5 @@ def _check(query: Query) -> None:
 
 def _at(moment: datetime) -> str:
     """The least id of that millisecond: ids begin with their time (RFC 9562, section 5.7)."""
-    ms = int(moment.astimezone(UTC).timestamp() * 1000)
+    ms = int(moment.timestamp() * 1000)
     return f"aud_{min(max(ms, 0), (1 << 48) - 1):012x}" + "0" * 20

@@ -22,7 +22,7 @@ order by id desc;
 
 -- name: get
 select *, sent_at > now() - make_interval(secs => $3) as sent_just_now
-from invitations where id = $1 and team_id = $2 and accepted_at is null;
+from invitations where id = $1 and team_id = $2 and accepted_at is null and ($4 = '' or project_id = $4);
 
 -- name: renew
 update invitations set token_hash = $2, sent_at = now(), expires_at = now() + make_interval(days => $3)

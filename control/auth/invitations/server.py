@@ -61,7 +61,7 @@ class InvitationsServer(InvitationsServicer):
 
     async def _reach(self, request: pb.InvitationRequest) -> None:
         """Whether there is such an invitation is for members of its team, and guests of its project, alone."""
-        found = await self._invitations.get(request.team_id, request.invitation_id)
+        found = await self._invitations.get(request.team_id, request.invitation_id, request.project_id)
         _require(found.offer)
 
 

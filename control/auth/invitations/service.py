@@ -118,13 +118,16 @@ class Invitations:
         """Those that can be accepted, newest first."""
         return [_invitation(row) for row in await self._database.fetch(SQL["list"], team_id, project_id)]
 
-    async def get(self, team_id: str, invitation_id: str) -> Invitation:
+    async def get(self, team_id: str, invitation_id: str, project_id: str = "") -> Invitation:
         """An open one.
+
+        Args:
+            project_id: only if it is to this project; "" is any of the team's.
 
         Raises:
             ShipoffError: INVITATION_NOT_FOUND.
         """
-        row = await self._database.fetchrow(SQL["get"], invitation_id, team_id, RESEND_S)
+        row = await self._database.fetchrow(SQL["get"], invitation_id, team_id, RESEND_S, project_id)
         return _invitation(_found(row, invitation_id))
 
     async def resend(self, team_id: str, invitation_id: str) -> tuple[Invitation, str]:
@@ -135,7 +138,7 @@ class Invitations:
         """
         async with self._database.transaction() as tx:
             team = await lock(tx, team_id)
-            old = _found(await tx.fetchrow(SQL["get"], invitation_id, team_id, RESEND_S), invitation_id)
+            old = _found(await tx.fetchrow(SQL["get"], invitation_id, team_id, RESEND_S, ""), invitation_id)
             if old["sent_just_now"]:
                 raise INVITATION_TOO_SOON("it was sent less than a minute ago", retry_after_s=int(RESEND_S))
             await _require_ranks(tx, _offer(old))
@@ -153,7 +156,7 @@ class Invitations:
         """
         async with self._database.transaction() as tx:
             await lock(tx, team_id)
-            row = _found(await tx.fetchrow(SQL["get"], invitation_id, team_id, RESEND_S), invitation_id)
+            row = _found(await tx.fetchrow(SQL["get"], invitation_id, team_id, RESEND_S, ""), invitation_id)
             await tx.execute(SQL["delete"], invitation_id)
             await _record(tx, "invitation.revoke", row)
 

@@ -22,6 +22,9 @@ PARTS: Final = {
     "team": "The team's id (tem_…).",
     "id": "The id of what is meant; it belongs to what stands before it in the path.",
     "name": "Its name.",
+    "account": "The account's id (acc_…).",
+    "invitation": "The invitation's id (inv_…).",
+    "token": "The token's id (tok_…).",
     "domain": "The domain's id (dom_…) or name.",
 }
 _PART: Final = re.compile(r"\{(\w+)(?::[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")

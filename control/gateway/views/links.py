@@ -33,6 +33,7 @@ HEADERS: Final = {
 }
 VERIFY: Final = "Confirm your e-mail address"
 RESET: Final = "Set a new password"
+JOIN: Final = "You are invited"
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _FIELDS: Final = {
     "/verify": "<p>Is this address yours?</p>",
@@ -78,6 +79,14 @@ async def reset(call: Call) -> web.Response:
             return _form("/reset", RESET, token, error)
         return _page(RESET, _wrong(error), error)
     return _page("Password set", "<p>All sessions were signed out. You can sign in with the new password now.</p>")
+
+
+async def accept_page(call: Call) -> web.Response:
+    """GET /invitations/accept: tells whoever opened an invitation how to accept it: signed in, which a page is not."""
+    token = call.request.query.get("token", "")
+    if not _TOKEN.fullmatch(token):
+        return _form("/invitations/accept", JOIN, "")
+    return _page(JOIN, f"<p>Sign in with <code>shipoff login</code>, then:</p><p><code>shipoff join {token}</code></p>")
 
 
 async def _sent(request: web.Request) -> dict[str, str]:

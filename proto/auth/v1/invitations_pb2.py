@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fproto/auth/v1/invitations.proto\x12\x0fshipoff.auth.v1\"\xb2\x01\n\nInvitation\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07team_id\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x12\n\nproject_id\x18\x05 \x01(\t\x12\x14\n\x0cproject_role\x18\x06 \x01(\t\x12\x12\n\ninvited_by\x18\x07 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x08 \x01(\x03\x12\x15\n\rexpires_at_ms\x18\t \x01(\x03\"g\n\rInviteRequest\x12\x0f\n\x07team_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x12\n\nproject_id\x18\x04 \x01(\t\x12\x14\n\x0cproject_role\x18\x05 \x01(\t\"N\n\x07Invited\x12/\n\ninvitation\x18\x01 \x01(\x0b\x32\x1b.shipoff.auth.v1.Invitation\x12\x12\n\naccept_url\x18\x02 \x01(\t\"=\n\x16ListInvitationsRequest\x12\x0f\n\x07team_id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\"K\n\x17ListInvitationsResponse\x12\x30\n\x0binvitations\x18\x01 \x03(\x0b\x32\x1b.shipoff.auth.v1.Invitation\";\n\x11InvitationRequest\x12\x0f\n\x07team_id\x18\x01 \x01(\t\x12\x15\n\rinvitation_id\x18\x02 \x01(\t\"\x1a\n\x18RevokeInvitationResponse\"(\n\x17\x41\x63\x63\x65ptInvitationRequest\x12\r\n\x05token\x18\x01 \x01(\t\"v\n\x18\x41\x63\x63\x65ptInvitationResponse\x12\x0f\n\x07team_id\x18\x01 \x01(\t\x12\x11\n\tteam_name\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x12\n\nproject_id\x18\x04 \x01(\t\x12\x14\n\x0cproject_role\x18\x05 \x01(\t2\xd5\x03\n\x0bInvitations\x12\x42\n\x06Invite\x12\x1e.shipoff.auth.v1.InviteRequest\x1a\x18.shipoff.auth.v1.Invited\x12\x64\n\x0fListInvitations\x12\'.shipoff.auth.v1.ListInvitationsRequest\x1a(.shipoff.auth.v1.ListInvitationsResponse\x12P\n\x10ResendInvitation\x12\".shipoff.auth.v1.InvitationRequest\x1a\x18.shipoff.auth.v1.Invited\x12\x61\n\x10RevokeInvitation\x12\".shipoff.auth.v1.InvitationRequest\x1a).shipoff.auth.v1.RevokeInvitationResponse\x12g\n\x10\x41\x63\x63\x65ptInvitation\x12(.shipoff.auth.v1.AcceptInvitationRequest\x1a).shipoff.auth.v1.AcceptInvitationResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fproto/auth/v1/invitations.proto\x12\x0fshipoff.auth.v1\"\xb2\x01\n\nInvitation\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07team_id\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x12\n\nproject_id\x18\x05 \x01(\t\x12\x14\n\x0cproject_role\x18\x06 \x01(\t\x12\x12\n\ninvited_by\x18\x07 \x01(\t\x12\x15\n\rcreated_at_ms\x18\x08 \x01(\x03\x12\x15\n\rexpires_at_ms\x18\t \x01(\x03\"g\n\rInviteRequest\x12\x0f\n\x07team_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x12\n\nproject_id\x18\x04 \x01(\t\x12\x14\n\x0cproject_role\x18\x05 \x01(\t\"N\n\x07Invited\x12/\n\ninvitation\x18\x01 \x01(\x0b\x32\x1b.shipoff.auth.v1.Invitation\x12\x12\n\naccept_url\x18\x02 \x01(\t\"=\n\x16ListInvitationsRequest\x12\x0f\n\x07team_id\x18\x01 \x01(\t\x12\x12\n\nproject_id\x18\x02 \x01(\t\"K\n\x17ListInvitationsResponse\x12\x30\n\x0binvitations\x18\x01 \x03(\x0b\x32\x1b.shipoff.auth.v1.Invitation\"O\n\x11InvitationRequest\x12\x0f\n\x07team_id\x18\x01 \x01(\t\x12\x15\n\rinvitation_id\x18\x02 \x01(\t\x12\x12\n\nproject_id\x18\x03 \x01(\t\"\x1a\n\x18RevokeInvitationResponse\"(\n\x17\x41\x63\x63\x65ptInvitationRequest\x12\r\n\x05token\x18\x01 \x01(\t\"v\n\x18\x41\x63\x63\x65ptInvitationResponse\x12\x0f\n\x07team_id\x18\x01 \x01(\t\x12\x11\n\tteam_name\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\t\x12\x12\n\nproject_id\x18\x04 \x01(\t\x12\x14\n\x0cproject_role\x18\x05 \x01(\t2\xd5\x03\n\x0bInvitations\x12\x42\n\x06Invite\x12\x1e.shipoff.auth.v1.InviteRequest\x1a\x18.shipoff.auth.v1.Invited\x12\x64\n\x0fListInvitations\x12\'.shipoff.auth.v1.ListInvitationsRequest\x1a(.shipoff.auth.v1.ListInvitationsResponse\x12P\n\x10ResendInvitation\x12\".shipoff.auth.v1.InvitationRequest\x1a\x18.shipoff.auth.v1.Invited\x12\x61\n\x10RevokeInvitation\x12\".shipoff.auth.v1.InvitationRequest\x1a).shipoff.auth.v1.RevokeInvitationResponse\x12g\n\x10\x41\x63\x63\x65ptInvitation\x12(.shipoff.auth.v1.AcceptInvitationRequest\x1a).shipoff.auth.v1.AcceptInvitationResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,13 +42,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTINVITATIONSRESPONSE']._serialized_start=481
   _globals['_LISTINVITATIONSRESPONSE']._serialized_end=556
   _globals['_INVITATIONREQUEST']._serialized_start=558
-  _globals['_INVITATIONREQUEST']._serialized_end=617
-  _globals['_REVOKEINVITATIONRESPONSE']._serialized_start=619
-  _globals['_REVOKEINVITATIONRESPONSE']._serialized_end=645
-  _globals['_ACCEPTINVITATIONREQUEST']._serialized_start=647
-  _globals['_ACCEPTINVITATIONREQUEST']._serialized_end=687
-  _globals['_ACCEPTINVITATIONRESPONSE']._serialized_start=689
-  _globals['_ACCEPTINVITATIONRESPONSE']._serialized_end=807
-  _globals['_INVITATIONS']._serialized_start=810
-  _globals['_INVITATIONS']._serialized_end=1279
+  _globals['_INVITATIONREQUEST']._serialized_end=637
+  _globals['_REVOKEINVITATIONRESPONSE']._serialized_start=639
+  _globals['_REVOKEINVITATIONRESPONSE']._serialized_end=665
+  _globals['_ACCEPTINVITATIONREQUEST']._serialized_start=667
+  _globals['_ACCEPTINVITATIONREQUEST']._serialized_end=707
+  _globals['_ACCEPTINVITATIONRESPONSE']._serialized_start=709
+  _globals['_ACCEPTINVITATIONRESPONSE']._serialized_end=827
+  _globals['_INVITATIONS']._serialized_start=830
+  _globals['_INVITATIONS']._serialized_end=1299
 # @@protoc_insertion_point(module_scope)

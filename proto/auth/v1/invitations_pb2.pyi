@@ -166,17 +166,21 @@ class InvitationRequest(_message.Message):
 
     TEAM_ID_FIELD_NUMBER: _builtins.int
     INVITATION_ID_FIELD_NUMBER: _builtins.int
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
     team_id: _builtins.str
     invitation_id: _builtins.str
+    project_id: _builtins.str
+    """Only if it is to this project; "" is any of the team's."""
     def __init__(
         self,
         *,
         team_id: _builtins.str = ...,
         invitation_id: _builtins.str = ...,
+        project_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["invitation_id", b"invitation_id", "team_id", b"team_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["invitation_id", b"invitation_id", "project_id", b"project_id", "team_id", b"team_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

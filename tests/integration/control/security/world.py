@@ -51,8 +51,10 @@ def filled(route: Route, values: dict[str, str]) -> str:
 
 def key(route: Route, place: str) -> str:
     """Under which name a tenant's values have what belongs in a place: some of several paths are called alike."""
-    if place in ("hook", "delivery") and route.path.startswith("/v1/teams/"):
+    if place in ("hook", "delivery", "invitation") and route.path.startswith("/v1/teams/"):
         return f"team.{place}"
+    if place == "token" and route.path.startswith("/v1/me/"):
+        return f"me.{place}"
     return f"repository.{place}" if "/repository/" in route.path and place != "project" else place
 
 
@@ -113,7 +115,9 @@ async def tenant(plane: Plane, driver: Driver) -> Tenant:
     for role in Role:
         found.accounts[role], found.tokens[role] = await account(plane, found.team, role)
     made = await as_who(driver, found.tokens[Role.OWNER], "POST", "/v1/projects", {"name": name(), "team": found.team})
-    found.values = {"project": made["id"], "team": found.team, **await things(driver, found, made["id"])}
+    guest, _ = await account(plane, found.team, Role.VIEWER)
+    found.values = {"project": made["id"], "team": found.team, "account": guest}
+    found.values |= await things(driver, found, made["id"])
     return found
 
 
@@ -135,6 +139,14 @@ async def things(driver: Driver, own: Tenant, project_id: str) -> dict[str, str]
         hook = await as_who(driver, owner, "POST", f"{base}/hooks", {"kind": "webhook", "target": HOOK_URL})
         told = await as_who(driver, owner, "POST", f"{base}/hooks/{hook['id']}/ping", {})
         found |= {f"{prefix}hook": hook["id"], f"{prefix}delivery": told["id"]}
+    await as_who(driver, owner, "POST", f"{at}/members", {"account": own.values["account"], "role": "VIEWER"})
+    for prefix, base in (("", at), ("team.", team)):
+        invited = {"email": f"{name()}@example.org", "role": "VIEWER"}
+        sent = await as_who(driver, owner, "POST", f"{base}/invitations", invited)
+        found[f"{prefix}invitation"] = sent["invitation"]["id"]
+    for prefix, base, role in (("", at, {"role": "VIEWER"}), ("me.", "/v1/me", {})):
+        minted = await as_who(driver, owner, "POST", f"{base}/tokens", {"name": name(), **role})
+        found[f"{prefix}token"] = minted["token"]["id"]
     return found | {"repository.id": await webhook_delivery(driver, owner, at)}
 
 
