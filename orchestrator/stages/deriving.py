@@ -1,7 +1,8 @@
 """PROVISIONING without a build: a rollback, a promotion or a change of settings makes its release of another one.
 
-A rollback takes the release as it is: old code, old variables, old rules. A promotion copies it with these into this
-environment, so that a release always belongs to one environment. A change of settings copies what is live, with the
+A rollback takes the release as it is: old code, old variables, old rules. A promotion copies it into this environment,
+so that a release always belongs to one environment; coming from another one, it gets the variables and rules that this
+one has now, because those of a preview name a preview's database. A change of settings copies what is live, with the
 variables and the owner's rules of now. None of them builds, fetches or uploads anything.
 """
 
@@ -21,6 +22,7 @@ from orchestrator.attempt import Attempt
 from orchestrator.patience import Patience
 from orchestrator.release.release import Release, from_row, load
 from orchestrator.stages.releasing import Releasing
+from proto.projects.v1.projects_pb2 import DeploymentSpec
 
 RELEASE_NOT_KEPT = define(
     "RELEASE_NOT_KEPT",
@@ -51,15 +53,20 @@ class Deriving:
         spec = await self._releasing.spec(attempt)
         if kind is Kind.CONFIG:
             base = await self._patiently(lambda: self._live(attempt))
-            changed = replace(base, env=dict(spec.env), rules=json.loads(spec.rules or "{}"))
-            release = self._copy(attempt, changed)
-            if base.kind == "static" and base.env != changed.env:
-                await attempt.log.say("a static site has its variables built in: they change with the next build")
-            return await self._releasing.made(attempt, release, spec.project.name)
+            return await self._releasing.made(attempt, await self._of_now(attempt, base, spec), spec.project.name)
         base = await self._patiently(lambda: self._kept(attempt))
-        if kind is Kind.ROLLBACK and base.environment == attempt.environment:
+        if base.environment != attempt.environment:
+            return await self._releasing.made(attempt, await self._of_now(attempt, base, spec), spec.project.name)
+        if kind is Kind.ROLLBACK:
             return await self._releasing.found(attempt, base, spec.project.name)
         return await self._releasing.made(attempt, self._copy(attempt, base), spec.project.name)
+
+    async def _of_now(self, attempt: Attempt, base: Release, spec: DeploymentSpec) -> Release:
+        """A copy with the variables and the owner's rules that this environment has now."""
+        changed = replace(base, env=dict(spec.env), rules=json.loads(spec.rules or "{}"))
+        if base.kind == "static" and base.env != changed.env:
+            await attempt.log.say("a static site has its variables built in: they change with the next build")
+        return self._copy(attempt, changed)
 
     def _copy(self, attempt: Attempt, base: Release) -> Release:
         return replace(base, id=ids.new("rel"), deployment_id=attempt.id, environment=attempt.environment)

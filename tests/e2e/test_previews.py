@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.world import Platform, Repository, Visitors
 
-SERVER = "require('http').createServer((q, a) => a.end('main')).listen(process.env.PORT)\n"
+SERVER = "require('http').createServer((q, a) => a.end('main' + (process.env.PLACE || ''))).listen(process.env.PORT)\n"
 PACKAGE = '{"name": "app", "version": "1.0.0", "scripts": {"start": "node index.js"}}\n'
 
 
@@ -43,13 +43,16 @@ def live(platform: Platform) -> set[str]:
 
 
 def test_a_branch_is_previewed_promoted_and_taken_down(platform: Platform, app: Repository) -> None:
+    for place in ("production", "preview"):
+        body = {"set": {"PLACE": f" in {place}"}, "environment": place, "deploy": False}
+        assert platform.call("PUT", "/v1/projects/viewed/env", body)[0] == 200
     app.git("checkout", "-q", "-b", "idea")
     app.replace("index.js", "'main'", "'idea'")
     app.commit("idea")
     pushed = app.push("idea")
     assert pushed.status == 0, pushed.output
     assert "live at http://viewed--idea.localhost" in pushed.output
-    assert (platform.get("viewed").text, platform.get("viewed--idea").text) == ("main", "idea")
+    assert (platform.get("viewed").text, platform.get("viewed--idea").text) == ("main", "idea in preview")
     assert platform.deployments("viewed")[0]["environment"] == "preview/idea"
     _, body = platform.call("GET", "/v1/projects/viewed/previews")
     assert [one["environment"] for one in body["previews"]] == ["preview/idea"]
@@ -59,12 +62,12 @@ def test_a_branch_is_previewed_promoted_and_taken_down(platform: Platform, app: 
         _, made = platform.call("POST", "/v1/projects/viewed/deployments", wanted)
         done = platform.finished("viewed", made["id"])
         assert (done["state"], done["environment"]) == ("LIVE", "production")
-        assert platform.get("viewed").text == "idea"
+        assert platform.get("viewed").text == "idea in production", "with the variables of where it went"
     assert visitors.failures == []
 
     assert app.git("push", "shipoff", ":idea").returncode == 0
     until(lambda: platform.get("viewed--idea").status == 404, "the preview is still routed")
-    assert platform.get("viewed").text == "idea", "what was promoted is production's own"
+    assert platform.get("viewed").text == "idea in production", "what was promoted is production's own"
     _, body = platform.call("GET", "/v1/projects/viewed/previews")
     assert body["previews"] == []
     until(

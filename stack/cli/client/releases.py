@@ -54,7 +54,7 @@ def promote(
     environment: Environment = "production",
     as_json: Json = False,
 ) -> None:
-    """Brings a release of any environment to production, as it is, without a build."""
+    """Brings a release of any environment to production without a build, with production's variables."""
     body = {"kind": "promote", "release": release, "environment": environment}
     finish(Api(), link.project(project), body, as_json=as_json)
 
