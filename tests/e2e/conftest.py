@@ -21,6 +21,9 @@ TUNING = {
     "SHIPOFF_ORCHESTRATOR_DRAIN_S": "10",
     "SHIPOFF_ORCHESTRATOR_WARM_S": "30",
     "SHIPOFF_GATEWAY_PUSH_BYTES": str(10 << 20),
+    # The repositories that projects are linked to are served here.
+    "SHIPOFF_PROJECTS_ALLOW_PRIVATE_SOURCES": "1",
+    "SHIPOFF_ORCHESTRATOR_ALLOW_PRIVATE_SOURCES": "1",
 }
 
 

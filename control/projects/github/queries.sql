@@ -19,10 +19,12 @@ where d.id = $1 and d.environment ~ '^preview/pr-[0-9]{1,9}$' and d.ref like 're
 on conflict (id) do update
 set version = github_reports.version + 1, next_at = now(), attempts = 0, error = '', updated_at = now();
 
--- name: note_comment
-update github_reports
-set version = version + 1, next_at = now(), attempts = 0, error = '', updated_at = now(), installation_id = $2
-where id = $1 and repository_id = $3 and number = $4;
+-- name: note_end
+update github_reports r
+set version = r.version + 1, next_at = now(), attempts = 0, error = '', updated_at = now()
+from repository_links l
+where l.project_id = $1 and l.provider = 'github' and $2 ~ '^preview/pr-[0-9]{1,9}$'
+  and r.id = l.repository_id || '#' || substring($2 from 12);
 
 -- name: claim
 update github_reports r

@@ -16,6 +16,6 @@ async def note_deployment(tx: Transaction, deployment_id: str) -> None:
     await tx.execute(SQL["note_comment_of"], deployment_id)
 
 
-async def note_comment(tx: Transaction, installation_id: int, repository_id: str, number: int) -> None:
-    """What the one comment of a pull request says has changed; a pull request without one gets none by this."""
-    await tx.execute(SQL["note_comment"], f"{repository_id}#{number}", installation_id, repository_id, number)
+async def note_end(tx: Transaction, project_id: str, environment: str) -> None:
+    """A preview is over: the comment of its pull request says so; one that has no comment gets none by this."""
+    await tx.execute(SQL["note_end"], project_id, environment)

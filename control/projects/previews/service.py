@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from control.projects.catalog.service import lock
+from control.projects.github.reports import note_end
 from control.projects.hooks.notices import of_preview
 from control.projects.hooks.notify import notify
 from kernel import audit
@@ -96,4 +97,5 @@ async def end(tx: Transaction, project_id: str, environment: str) -> None:
     event = EnvironmentDeleted(project_id, environment)
     await publish(tx, Envelope(data=event, key=f"{project_id}/{environment}", trace=traceparent.get()))
     await notify(tx, of_preview(project_id, environment, "deleted"))
+    await note_end(tx, project_id, environment)
     await audit.record(tx, "environment.delete", team_id=owner, project_id=project_id, target=environment)

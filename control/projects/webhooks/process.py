@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from control.projects.deployments.service import Request, add
-from control.projects.github.reports import note_comment, note_deployment
+from control.projects.github.reports import note_deployment
 from control.projects.previews.service import PREVIEW_NOT_FOUND, PreviewLimits, end
 from control.projects.repositories.service import Link, link_of
 from control.projects.webhooks.decide import Deploy, End, Rules, decide
@@ -71,7 +71,7 @@ class Processor:
             case Deploy() as wanted:
                 return await self._deploy(tx, link, wanted)
             case End(environment):
-                return await self._end(tx, link, environment, event)
+                return await self._end(tx, link, environment)
             case skip:
                 return Outcome(link.project_id, "skipped", reason=skip.reason)
 
@@ -96,7 +96,7 @@ class Processor:
             return Outcome(link.project_id, "refused", wanted.environment, reason=error.detail, code=error.code)
         return Outcome(link.project_id, "deployed", wanted.environment, deployment_id)
 
-    async def _end(self, tx: Transaction, link: Link, environment: str, event: Push | PullRequest) -> Outcome:
+    async def _end(self, tx: Transaction, link: Link, environment: str) -> Outcome:
         try:
             async with tx.transaction():
                 await end(tx, link.project_id, environment)
@@ -104,8 +104,6 @@ class Processor:
             if error.code != PREVIEW_NOT_FOUND.code:
                 raise
             return Outcome(link.project_id, "skipped", environment, reason="there is no such preview")
-        if isinstance(event, PullRequest) and link.installation_id:
-            await note_comment(tx, link.installation_id, link.repository_id, event.number)
         return Outcome(link.project_id, "ended", environment)
 
     async def _follow(

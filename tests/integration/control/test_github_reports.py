@@ -10,8 +10,9 @@ from control.projects.deployments.lifecycle import Lifecycle
 from control.projects.github import describe
 from control.projects.github import reporter as reporting
 from kernel.events import DeploymentRequested, DeploymentStateChanged, Envelope
+from proto.projects.v1 import projects_pb2
 from tests.integration.control.github import Fault
-from tests.integration.control.yard import NEW, Yard
+from tests.integration.control.yard import NEW, NO_CONTEXT, Yard
 
 URL = "http://pr-7--shop.localhost:8080"
 
@@ -86,6 +87,12 @@ async def test_a_pull_request_has_one_comment_that_is_kept_up_to_date(yard: Yard
     (body,) = [one["body"] for one in yard.github.comments.values()]
     assert body.count("Ready") == 2
     assert f"<{URL}>" in body
+    # One is ended by hand, the other with its pull request.
+    wanted = projects_pb2.DeletePreviewRequest(project_id=told[0].project_id, environment="preview/pr-7")
+    await yard.projects.DeletePreview(wanted, NO_CONTEXT)
+    await yard.report()
+    (body,) = [one["body"] for one in yard.github.comments.values()]
+    assert (body.count("Ended"), body.count("Ready")) == (1, 1)
     await yard.send("pull_request", yard.pull("closed"))
     await yard.work()
     await yard.report()
