@@ -60,7 +60,7 @@ class ProjectsServer(ProjectsServicer):
 
     async def ListProjects(self, request: pb.ListProjectsRequest, context: Any) -> pb.ListProjectsResponse:
         """Those that the caller may see."""
-        found = await self._catalog.seen(current(), request.team_id)
+        found = await self._catalog.seen(current(), request.team_id, after=request.after, limit=request.limit)
         return pb.ListProjectsResponse(projects=[convert.project_to(project) for project in found])
 
     async def UpdateProject(self, request: pb.UpdateProjectRequest, context: Any) -> pb.Project:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Short = Annotated[str, Field(max_length=300)]
 Command = Annotated[str, Field(max_length=5000)]
 Json = dict[str, Any]
+Item = TypeVar("Item")
 LIMIT_MAX: Final = 100
 
 
@@ -35,6 +37,17 @@ class Page(Query):
 
     limit: Annotated[int, Field(ge=1, le=LIMIT_MAX)] = 20
     cursor: Short = ""
+
+
+def next_cursor(found: Sequence[Item], limit: int, mark: Callable[[Item], str]) -> str | None:
+    """Where the next page begins; None after the last one. A page that is just full may be followed by an empty one.
+
+    Args:
+        found: the items of this page.
+        limit: that was asked for.
+        mark: an item's cursor, behind which the owning service goes on.
+    """
+    return mark(found[-1]) if len(found) >= limit else None
 
 
 def time_of(ms: int) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Final, TypedDict
 
 from pydantic import Field
 
-from control.gateway.models.base import Body, Command, Short, time_of
+from control.gateway.models.base import Body, Command, Page, Short, time_of
 from control.gateway.settings import GatewaySettings
 from proto.projects.v1 import projects_pb2
 
@@ -93,6 +93,16 @@ class TransferProject(Body):
     team: Annotated[str, Field(min_length=1, max_length=80)]
 
 
+class ProjectPage(Page):
+    """Which projects.
+
+    Attributes:
+        team: tem_…; only those of this team; empty is any.
+    """
+
+    team: Short = ""
+
+
 class ProjectShape(TypedDict):
     """A project, with where it is served once it is, and where to push.
 
@@ -138,9 +148,11 @@ class ProjectList(TypedDict):
 
     Attributes:
         projects: those that you may see.
+        next_cursor: of the next page; null on the last.
     """
 
     projects: list[ProjectShape]
+    next_cursor: str | None
 
 
 def project(message: projects_pb2.Project, settings: GatewaySettings) -> ProjectShape:

@@ -12,6 +12,7 @@ import orjson
 from control.gateway.call import Call
 from control.gateway.live.watch import NOTHING, Step, watch
 from control.gateway.models import deployments as models
+from control.gateway.models.base import next_cursor
 from control.gateway.problems import REQUEST_INVALID
 from control.gateway.stream import Stream, last_event
 from kernel import ids
@@ -35,8 +36,10 @@ async def index(call: Call, query: models.DeploymentPage) -> models.DeploymentLi
         kinds=_parts(query.kind.lower()),
     )
     found = (await call.clients.projects.ListDeployments(request)).deployments
-    further = found[-1].id if len(found) == query.limit else None
-    return {"deployments": [models.deployment(one) for one in found], "next_before": further}
+    return {
+        "deployments": [models.deployment(one) for one in found],
+        "next_before": next_cursor(found, query.limit, lambda last: last.id),
+    }
 
 
 async def create(call: Call, body: models.CreateDeployment) -> models.DeploymentShape:

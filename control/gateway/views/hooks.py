@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from control.gateway.call import Call
 from control.gateway.models import hooks as models
+from control.gateway.models.base import next_cursor
 from proto.projects.v1 import hooks_pb2
 
 
@@ -55,8 +56,10 @@ async def deliveries(call: Call, query: models.DeliveryPage) -> models.DeliveryL
     """GET /v1/projects/{project}/hooks/{hook}/deliveries: what it was told, newest first."""
     request = hooks_pb2.ListHookDeliveriesRequest(hook=_hook(call), limit=query.limit, before=query.cursor)
     found = (await call.clients.hooks.ListDeliveries(request)).deliveries
-    further = found[-1].id if len(found) == query.limit else None
-    return {"deliveries": [models.delivery(one) for one in found], "next_cursor": further}
+    return {
+        "deliveries": [models.delivery(one) for one in found],
+        "next_cursor": next_cursor(found, query.limit, lambda last: last.id),
+    }
 
 
 async def delivery(call: Call) -> models.DeliveryDetailShape:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from control.gateway.call import Call
 from control.gateway.models import projects as models
+from control.gateway.models.base import next_cursor
 from proto.projects.v1 import projects_pb2
 
 
@@ -19,11 +20,14 @@ async def create(call: Call, body: models.CreateProject) -> models.ProjectShape:
     return models.project(await call.clients.projects.CreateProject(request), call.parts.settings)
 
 
-async def index(call: Call) -> models.ProjectList:
-    """GET /v1/projects: lists the projects that you may see."""
-    request = projects_pb2.ListProjectsRequest()
-    found = await call.clients.projects.ListProjects(request)
-    return {"projects": [models.project(one, call.parts.settings) for one in found.projects]}
+async def index(call: Call, query: models.ProjectPage) -> models.ProjectList:
+    """GET /v1/projects: lists the projects that you may see, by name."""
+    request = projects_pb2.ListProjectsRequest(team_id=query.team, limit=query.limit, after=query.cursor)
+    found = (await call.clients.projects.ListProjects(request)).projects
+    return {
+        "projects": [models.project(one, call.parts.settings) for one in found],
+        "next_cursor": next_cursor(found, query.limit, lambda last: last.name),
+    }
 
 
 async def show(call: Call) -> models.ProjectShape:

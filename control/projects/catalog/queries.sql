@@ -13,10 +13,12 @@ select * from projects where (id = $1 or name = $1) and ($2 = '' or team_id = $2
 select team_id from projects where id = $1 for no key update;
 
 -- name: list
--- All, or those of these teams and these that are named, cut down to one team unless that is ''.
+-- All, or those of these teams and these that are named, cut down to one team and to one project unless those are '',
+-- behind a name, and at most so many unless that is 0.
 select * from projects
-where ($1 or team_id = any($2::text[]) or id = any($3::text[])) and ($4 = '' or team_id = $4)
-order by name;
+where ($1 or team_id = any($2::text[]) or id = any($3::text[]))
+  and ($4 = '' or team_id = $4) and ($5 = '' or id = $5) and name > $6
+order by name limit nullif($7::int, 0);
 
 -- name: set_live
 update projects set live_deployment_id = $2 where id = $1;

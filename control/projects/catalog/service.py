@@ -71,16 +71,21 @@ class Catalog:
         require(permission, Resource(project.team_id, project.id), hidden=missing(id_or_name))
         return project
 
-    async def seen(self, who: Principal, team_id: str = "") -> list[Project]:
+    async def seen(self, who: Principal, team_id: str = "", *, after: str = "", limit: int = 0) -> list[Project]:
         """The projects that somebody may see, by name.
 
         Args:
             who: asks.
             team_id: only those of this team; "" is any.
+            after: only those whose names come behind this one.
+            limit: how many at most; 0 is all. Fewer are the last.
         """
-        everything = who.kind is Kind.PLATFORM
-        rows = await self._database.fetch(SQL["list"], everything, list(who.teams), list(who.projects), team_id)
+        everything, teams, named = who.kind is Kind.PLATFORM, list(who.teams), list(who.projects)
+        rows = await self._database.fetch(
+            SQL["list"], everything, teams, named, team_id, who.only_project, after, max(limit, 0)
+        )
         found = [project_of(row) for row in rows]
+        # what is left is a token's scopes, which let all of them through or none: no page is shorter for it
         return [one for one in found if decide(who, Permission.PROJECT_READ, Resource(one.team_id, one.id))]
 
 

@@ -14,6 +14,7 @@ from stack.cli.client.credentials import Credentials
 from stack.cli.client.failures import Exit, Failure, of_problem
 
 TIMEOUT_S: Final = 30.0
+PAGE: Final = 100  # items; the most that the API gives at once
 STREAM_S: Final = 24 * 3600.0  # between two lines of a stream; a quiet app says nothing for long
 
 
@@ -34,6 +35,17 @@ class Api:
     def get(self, *path: str, **query: object) -> Any:
         """GET; path segments are quoted."""
         return self._call("GET", path, query=query)
+
+    def all(self, *path: str) -> list[Any]:
+        """GET of a list, page after page; the list is called as the last segment is."""
+        found: list[Any] = []
+        cursor = ""
+        while True:
+            page = self.get(*path, limit=PAGE, cursor=cursor)
+            found += page[path[-1]]
+            cursor = page["next_cursor"]
+            if not cursor:
+                return found
 
     def post(self, *path: str, body: object) -> Any:
         """POST."""

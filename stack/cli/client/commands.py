@@ -79,7 +79,7 @@ def create_project(
 @reported
 def list_projects(as_json: Json = False) -> None:
     """Lists your projects."""
-    found = Api().get("projects")
+    found = {"projects": Api().all("projects")}
     if as_json:
         show.as_json(found)
         return

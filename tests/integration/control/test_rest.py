@@ -41,9 +41,10 @@ async def test_a_project_shows_what_was_asked_for(driver: Driver, plane: Plane) 
     assert shown == made == await driver.call("GET", f"/v1/projects/{made['name']}")
     assert (shown["framework"], shown["root_dir"], shown["production_branch"]) == ("flask", "apps/web", "main")
     assert (shown["url"], shown["git_url"]) == (None, f"{plane.url}/git/{made['name']}.git")
-    assert made["name"] in [one["name"] for one in (await driver.call("GET", "/v1/projects"))["projects"]]
-    listed = await driver.call("GET", f"/v1/projects/{made['name']}/env")
-    assert [(one["name"], one["value"]) for one in listed["env"]] == [("A", "1")]
+    listed = await driver.call("GET", f"/v1/projects?limit=1&cursor={made['name'][:-1]}")
+    assert [one["name"] for one in listed["projects"]] == [made["name"]]
+    env = await driver.call("GET", f"/v1/projects/{made['name']}/env")
+    assert [(one["name"], one["value"]) for one in env["env"]] == [("A", "1")]
 
 
 @pytest.mark.parametrize(
@@ -266,6 +267,21 @@ async def test_deployments_are_listed_in_pages(plane: Plane, driver: Driver, tmp
     assert [one["id"] for one in first["deployments"]] == [made[2], made[1]]
     rest = await driver.call("GET", f"{path}?limit=2&before={first['next_before']}")
     assert ([one["id"] for one in rest["deployments"]], rest["next_before"]) == ([made[0]], None)
+
+
+async def test_projects_are_listed_in_pages(driver: Driver) -> None:
+    made = {(await driver.project())["name"] for _ in range(3)}
+    seen, cursor, pages = [], "", 0
+    while pages == 0 or cursor:
+        page = await driver.call("GET", f"/v1/projects?limit=2&cursor={cursor}")
+        assert len(page["projects"]) <= 2
+        seen += [one["name"] for one in page["projects"]]
+        cursor, pages = page["next_cursor"], pages + 1
+    assert seen == sorted(set(seen))
+    assert made <= set(seen)
+    team = (await driver.call("GET", f"/v1/projects/{min(made)}"))["team_id"]
+    assert (await driver.call("GET", f"/v1/projects?team={team}&limit=1"))["next_cursor"]
+    assert (await driver.call("GET", "/v1/projects?team=tem_x")) == {"projects": [], "next_cursor": None}
 
 
 async def test_of_many_first_starts_none_makes_a_second_owner(driver: Driver) -> None:
