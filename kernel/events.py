@@ -59,6 +59,7 @@ class DeploymentRequested(Event):
         release_id: the release to roll back to or to promote; "" for the other kinds.
         canary: how the release is to be tried on part of the requests (orchestrator/release/canary.py); {} for not.
         ordinal: grows from one deployment of a project to the next; 0 when the producer is older than this field.
+        limits: of the tenant's plan, name to number; what is not there has no limit (orchestrator/plan_limits.py).
     """
 
     STREAM = "deployments"
@@ -71,6 +72,7 @@ class DeploymentRequested(Event):
     release_id: str = ""
     canary: Json = field(default_factory=dict)
     ordinal: int = 0
+    limits: Json = field(default_factory=dict)
 
 
 @event

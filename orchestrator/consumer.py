@@ -115,7 +115,7 @@ class Intake:
 
 
 async def _insert(tx: Transaction, event: DeploymentRequested) -> bool:
-    wish = (event.owner, event.ordinal, event.kind, event.release_id, event.canary)
+    wish = (event.owner, event.ordinal, event.kind, event.release_id, event.canary, event.limits)
     done = await tx.execute(SQL["add_deployment"], event.deployment_id, event.project_id, event.environment, *wish)
     return done == "INSERT 0 1"
 

@@ -23,6 +23,7 @@ from kernel.deployments import Kind, Stage, State
 from kernel.errors import ShipoffError
 from orchestrator.leases import LEASE_LOST, Lease, Leases
 from orchestrator.moves import Note, move
+from orchestrator.plan_limits import PlanLimits
 from orchestrator.turns import NO_TURN, QUEUE_TIMED_OUT, Turn, Turns
 
 SQL: Final = load_queries("orchestrator")
@@ -153,7 +154,9 @@ class Environments:
                 await self._give_up(key, row, error)
 
     def _turn(self, row: Row) -> contextlib.AbstractAsyncContextManager[Turn]:
-        return self._turns.take(row["owner"]) if _builds(row) else contextlib.nullcontext(NO_TURN)
+        if not _builds(row):
+            return contextlib.nullcontext(NO_TURN)
+        return self._turns.take(row["owner"], PlanLimits.read(row["limits"]).builds)
 
     async def _once(self, key: Key, turn: Turn) -> bool:
         """Takes the lease and works on what is next now, which may be newer than what the turn was taken for."""

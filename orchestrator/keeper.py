@@ -31,6 +31,7 @@ from orchestrator.instances import Instances
 from orchestrator.leases import Lease, Leases, Writing
 from orchestrator.liveness import Liveness
 from orchestrator.look import Observer, Work
+from orchestrator.plan_limits import LIMIT_INSTANCES_TOTAL, Room
 from orchestrator.release.drain import Drain
 from orchestrator.release.release import Release, from_row
 from orchestrator.replicas import Place, Replicas
@@ -71,7 +72,8 @@ class Keeper:
         self._endpoints = Endpoints(table)
         self.liveness = Liveness(database, LIVENESS_S, self.look)
         self._observer = Observer(database, instances, self.liveness)
-        self._replicas = Replicas(starter, self._endpoints, drain)
+        self._room = Room(database)
+        self._replicas = Replicas(starter, self._endpoints, drain, self._room)
         self._look = asyncio.Event()
         self.settled = asyncio.Event()
         self._lease: Lease | None = None
@@ -124,12 +126,16 @@ class Keeper:
         Raises:
             ProcessFailedError: an app ended, did not listen, or did not pass its health check; what had been started
                 beside it is stopped.
-            ShipoffError: the driver's, or the database is away.
+            ShipoffError: LIMIT_INSTANCES_TOTAL, the driver's, or the database is away.
         """
         web = next(process for process in release.plan.processes if process.name == WEB)
         rows = await self._database.fetch(SQL["scales_of"], release.project_id, release.environment)
         healthy = await self._healthy(release)
         missing = max(1, scales_of(rows, release.plan)[WEB].desired) - len(healthy)
+        if missing > 0:
+            missing = await self._room.for_release(release.id, missing)
+            if not missing and not healthy:
+                raise LIMIT_INSTANCES_TOTAL("all instances that the team's plan gives are running")
         if missing > 0:
             healthy += await self._starter.bring_up(release, web, host, missing, enter)
         return healthy

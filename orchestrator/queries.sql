@@ -1,6 +1,6 @@
 -- name: add_deployment
-insert into deployments (id, project_id, environment, owner, ordinal, kind, made_of, canary)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+insert into deployments (id, project_id, environment, owner, ordinal, kind, made_of, canary, limits)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 on conflict (id) do nothing
 
 -- name: lock_environment
@@ -427,3 +427,22 @@ where not exists (
     select from instances i where i.release_id = e.release_id and i.state in ('starting', 'ready', 'draining')
   )
 limit 1000
+
+-- name: room_of
+-- What a release's tenant may have, and how many instances of its other environments and of the release itself run. A
+-- release that was brought back counts by its newest deployment.
+select mine.limits, (
+    select count(*) from instances i
+        join releases r on r.id = i.release_id
+        join deployments d on d.id = r.deployment_id
+    where d.owner = mine.owner and i.state in ('starting', 'ready') and i.process not like 'cron:%'
+      and (r.project_id, r.environment) <> (mine.project_id, mine.environment)
+) as others, (
+    select count(*) from instances i
+    where i.release_id = $1 and i.state in ('starting', 'ready') and i.process not like 'cron:%'
+) as own
+from deployments mine where mine.release_id = $1 or mine.id = (select deployment_id from releases where id = $1)
+order by mine.arrival desc limit 1
+
+-- name: newest_limits
+select limits from deployments where project_id = $1 and environment = $2 order by arrival desc limit 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,11 +11,16 @@ from orchestrator.build.running import Process
 from orchestrator.convergence import Replace, Start, Step, Stop
 from orchestrator.endpoints import Empty, Endpoints
 from orchestrator.leases import Writing
+from orchestrator.plan_limits import Room
 from orchestrator.release.drain import Drain
 from orchestrator.release.release import Release
 from orchestrator.starter import Starter
 
+NO_ROOM_S: Final = 5.0  # until it is looked again whether a tenant's other instances have gone
 AT_ONCE: Final = 4  # starts at a time on this machine: a start is mostly CPU
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +41,8 @@ class Place:
 class Replicas:
     """Starts first, publishes, and only then takes away."""
 
-    def __init__(self, starter: Starter, endpoints: Endpoints, drain: Drain) -> None:
-        self._starter, self._endpoints, self._drain = starter, endpoints, drain
+    def __init__(self, starter: Starter, endpoints: Endpoints, drain: Drain, room: Room) -> None:
+        self._starter, self._endpoints, self._drain, self._room = starter, endpoints, drain, room
         self._starts = asyncio.Semaphore(AT_ONCE)
 
     async def carry_out(self, writing: Writing, place: Place, step: Step) -> None:
@@ -51,7 +57,11 @@ class Replicas:
         """
         match step:
             case Start(count):
-                await self._start(writing, place, count)
+                if may := await self._room.for_release(place.release.id, count):
+                    await self._start(writing, place, may)
+                else:
+                    log.info("%s has no room for more instances", place.release.project_id)
+                    await asyncio.sleep(NO_ROOM_S)
             case Replace(instance_id):
                 await self._start(writing, place, 1)
                 await self._drain.take_out(writing, place.release.id, [instance_id], place.empty)

@@ -30,6 +30,7 @@ from proto.projects.v1.domains_pb2_grpc import DomainsStub
 from proto.projects.v1.env_pb2_grpc import EnvVarsStub
 from proto.projects.v1.environments_pb2_grpc import EnvironmentsStub
 from proto.projects.v1.hooks_pb2_grpc import HooksStub
+from proto.projects.v1.limits_pb2_grpc import LimitsStub
 from proto.projects.v1.projects_pb2_grpc import ProjectsStub
 from proto.projects.v1.repositories_pb2_grpc import RepositoriesStub
 from proto.projects.v1.webhooks_pb2_grpc import WebhooksStub
@@ -67,6 +68,7 @@ class Clients:
         self.hooks = projects.stub(HooksStub)
         self.repositories = projects.stub(RepositoriesStub)
         self.webhooks = projects.stub(WebhooksStub)
+        self.limits = projects.stub(LimitsStub)
         self.orchestrator = orchestrator.stub(OrchestratorStub)
         self.explain = orchestrator.stub(ExplainStub)
         self.running = orchestrator.stub(RunningStub)

@@ -13,6 +13,7 @@ from control.projects.domains.part import DomainsPart
 from control.projects.env.server import EnvServer
 from control.projects.environments.server import EnvironmentsServer
 from control.projects.hooks.running import RunningHooks
+from control.projects.limits.running import RunningLimits
 from control.projects.previews.expiry import Expiry
 from control.projects.previews.service import PreviewLimits, Previews
 from control.projects.repositories.part import RepositoryPart
@@ -34,12 +35,13 @@ from proto.projects.v1.domains_pb2_grpc import add_DomainsServicer_to_server
 from proto.projects.v1.env_pb2_grpc import add_EnvVarsServicer_to_server
 from proto.projects.v1.environments_pb2_grpc import add_EnvironmentsServicer_to_server
 from proto.projects.v1.hooks_pb2_grpc import add_HooksServicer_to_server
+from proto.projects.v1.limits_pb2_grpc import add_LimitsServicer_to_server
 from proto.projects.v1.projects_pb2_grpc import add_ProjectsServicer_to_server
 from proto.projects.v1.teams_pb2_grpc import add_OwningTeamsServicer_to_server
 from proto.sealing.v1.sealing_pb2_grpc import add_SealingServicer_to_server
 
 
-async def main(stop: asyncio.Event) -> None:
+async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of start is one list
     """Opens database and bus, serves, and closes in the reverse order."""
     settings = ProjectsSettings.from_process("projects")
     sealer = Sealer(ring_of(settings.env_keys, settings.env_key))
@@ -58,6 +60,8 @@ async def main(stop: asyncio.Event) -> None:
     repositories.serve(server)
     hooks = RunningHooks(settings, database, sealer, auth)
     server.add(add_HooksServicer_to_server, hooks.server)
+    plans = RunningLimits(settings, database, auth)
+    server.add(add_LimitsServicer_to_server, plans.server)
     server.add(add_EnvVarsServicer_to_server, EnvServer(database, sealer, limits))
     server.add(add_EnvironmentsServicer_to_server, EnvironmentsServer(database, sealer))
     server.add(add_SealingServicer_to_server, SealingServer(database, sealer))
@@ -69,6 +73,7 @@ async def main(stop: asyncio.Event) -> None:
         relay.start()
         expiry.start()
         hooks.start()
+        await plans.start()
         repositories.start()
         domains.rechecks.start()
         consumer.start()
@@ -78,6 +83,7 @@ async def main(stop: asyncio.Event) -> None:
     finally:
         await server.stop()
         await hooks.stop()
+        await plans.stop()
         await auth.close()
         await repositories.stop()
         await domains.rechecks.stop()

@@ -26,6 +26,9 @@ class ProjectsSettings(Settings):
         auth_address: gRPC, host:port; its public keys say whose calls they are.
         preview_count: previews that a project may have at a time; each may hold an instance.
         preview_days: a preview goes so many days after its last deployment; a branch that rests longer is forgotten.
+        default_plan: of teams that have none of their own: hobby, pro or unlimited (limits/plans.py); the last, because
+            on one's own machine the orchestrator's settings say what it bears.
+        logsink_address: gRPC, host:port; has counted what routers answered for each project.
         hooks_allow: networks (CIDR, separated by blanks) that hooks may reach although they are not public, such as an
             operator's own; none, because it is a tenant who names the host.
         hooks_insecure: whether a hook's URL may begin with http://.
@@ -62,6 +65,8 @@ class ProjectsSettings(Settings):
     service_token: str
     preview_count: int = Field(default=10, ge=0)
     preview_days: int = Field(default=7, ge=0)
+    default_plan: str = "unlimited"
+    logsink_address: str = "127.0.0.1:7004"
     hooks_allow: str = ""
     hooks_insecure: bool = False
     hooks_ports: str = "80 443 8080 8443"

@@ -76,3 +76,13 @@ class _Logs(rpc.LogsServicer):
     async def ListRequests(self, request: pb.ListRequestsRequest, context: Any) -> pb.ListRequestsResponse:  # noqa: N802
         await self._owners.require(Permission.LOGS_READ, request.project_id)
         return requests_wire.page_to(await self._requests.newest(requests_wire.query_from(request)))
+
+    async def ListTraffic(self, request: pb.ListTrafficRequest, context: Any) -> pb.ListTrafficResponse:  # noqa: N802
+        require_platform()
+        found = await self._requests.traffic(*requests_wire.traffic_from(request))
+        return pb.ListTrafficResponse(
+            traffic=[
+                pb.Traffic(project_id=one.project_id, month=one.month.isoformat(), requests=one.requests, sent=one.sent)
+                for one in found
+            ]
+        )

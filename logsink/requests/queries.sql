@@ -57,3 +57,16 @@ delete from request_blocks where position in (
     ) as ranked
     where newer > $2 order by last_at_us limit $3
 )
+
+-- name: add_traffic
+insert into traffic (project_id, month, requests, sent, updated_at)
+select project_id, date_trunc('month', now() at time zone 'UTC')::date, requests, sent, clock_timestamp()
+from unnest($1::text[], $2::bigint[], $3::bigint[]) as t (project_id, requests, sent)
+order by project_id
+on conflict (project_id, month) do update
+set requests = traffic.requests + excluded.requests, sent = traffic.sent + excluded.sent, updated_at = excluded.updated_at
+
+-- name: traffic
+select project_id, month, requests, sent from traffic
+where updated_at >= to_timestamp($1::bigint / 1000.0) and (project_id, month) > ($2, $3::date)
+order by project_id, month limit $4

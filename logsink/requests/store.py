@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
 from logsink import metrics
 from logsink.receive.intake import LOGS_OVERLOADED
-from logsink.requests import block
+from logsink.requests import block, traffic
 from logsink.requests.record import Page, Request, RequestBatch, RequestQuery
+from logsink.requests.traffic import Traffic
 from logsink.store.offload import off_loop
 from logsink.store.postgres import SQL as LINES_SQL
 
@@ -59,8 +61,17 @@ class RequestStore:
                 return False
             if blocks:
                 await tx.execute(SQL["insert_blocks"], *[list(column) for column in zip(*blocks, strict=True)])
+            await traffic.count(tx, batch.requests)
         metrics.REQUESTS.inc(len(batch.requests))
         return True
+
+    async def traffic(self, since_ms: int, after: tuple[str, date]) -> list[Traffic]:
+        """Projects' sums that have changed, as `traffic.changed`.
+
+        Raises:
+            ShipoffError: DATABASE_UNAVAILABLE.
+        """
+        return await traffic.changed(self._db, since_ms, after)
 
     async def newest(self, query: RequestQuery) -> Page:
         """The newest requests of a range that are wanted, newest first.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, Final
 
 from kernel.errors import ShipoffError
 from logsink.receive.validate import LOG_BATCH_INVALID, LOG_BATCH_TOO_LARGE, LOG_QUERY_INVALID, NAME
 from logsink.requests.record import Page, Request, RequestBatch, RequestQuery, Served
+from logsink.requests.traffic import START
 from proto.logsink.v1 import logsink_pb2 as pb
 
 BATCH_REQUESTS: Final = 10_000
@@ -116,3 +118,16 @@ def _problem(one: Request) -> ShipoffError | None:
     if any(len(getattr(one, name)) > _TEXT for name in _TEXTS):
         return LOG_BATCH_TOO_LARGE(f"a text of a request has at most {_TEXT} characters")
     return None
+
+
+def traffic_from(request: pb.ListTrafficRequest) -> tuple[int, tuple[str, date]]:
+    """Since when, and after which project and month.
+
+    Raises:
+        ShipoffError: LOG_QUERY_INVALID.
+    """
+    try:
+        month = date.fromisoformat(request.after_month) if request.after_month else START
+    except ValueError:
+        raise LOG_QUERY_INVALID(f"{request.after_month[:40]!r} is no month") from None
+    return request.changed_since_ms, (request.after_project_id, month)

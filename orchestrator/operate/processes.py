@@ -12,6 +12,7 @@ from kernel.database.pool import Row
 from kernel.errors import define
 from orchestrator.build.plan import BuildPlan
 from orchestrator.build.running import WEB, Process
+from orchestrator.plan_limits import check_scale
 from orchestrator.restarts import is_looping
 from orchestrator.scaling import SCALE_INVALID, Scale, scales_of, set_bounds
 
@@ -72,11 +73,13 @@ class Processes:
         """Sets a process's bounds by hand; None gives it back to what the release says.
 
         Raises:
-            ShipoffError: NOTHING_RUNS, PROCESS_UNKNOWN, SCALE_INVALID.
+            ShipoffError: NOTHING_RUNS, PROCESS_UNKNOWN, SCALE_INVALID, LIMIT_INSTANCES.
         """
         if bounds is not None and bounds[1] > self._most:
             raise SCALE_INVALID(f"{bounds[1]} instances are more than this platform gives one process: {self._most}")
         await self._known(project_id, environment, process)
+        if bounds is not None:
+            check_scale(await self._database.fetchrow(SHARED["newest_limits"], project_id, environment), bounds[1])
         async with self._database.transaction() as tx:
             await set_bounds(tx, project_id, environment, process, bounds, by)
         log.info("%s scales %s of %s/%s to %s", by, process, project_id, environment, bounds or "auto")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ from orchestrator.attempt import Attempt, OvertakenError
 from orchestrator.failpoints import Write
 from orchestrator.moves import Note, move
 from orchestrator.patience import Patience
+from orchestrator.plan_limits import PlanLimits
 from orchestrator.release.hosts import PREVIEW, label_of
 from orchestrator.release.release import Release, save
 from proto.projects.v1.projects_pb2 import DeploymentSpec, GetDeploymentRequest
@@ -45,7 +47,11 @@ class Releasing:
         return spec
 
     async def made(self, attempt: Attempt, release: Release, project_name: str) -> Row:
-        """Writes a new release and moves its deployment to PROVISIONING."""
+        """Writes a new release, cut down to what the tenant's plan gives, and moves its deployment to PROVISIONING."""
+        plan, cut = PlanLimits.read(attempt.row["limits"]).cut(release.plan)
+        if cut:
+            await attempt.log.say(f"the team's plan gives less than is asked for: {', '.join(cut)}")
+        release = replace(release, plan=plan)
         return await self._patiently(lambda: self._provision(attempt, release, project_name, new=True))
 
     async def found(self, attempt: Attempt, release: Release, project_name: str) -> Row:

@@ -9,6 +9,7 @@ import asyncpg
 
 from control.projects.catalog.rules import BuildSettings, check_build, check_name
 from control.projects.catalog.service import PROJECT_NAME_TAKEN, Project, lock, missing, project_of
+from control.projects.limits.admission import admit_project
 from control.projects.teams.service import require_open
 from kernel import audit
 from kernel.authority import Permission, Resource, require
@@ -108,7 +109,7 @@ async def transfer(tx: Transaction, project_id: str, team_id: str) -> Project:
     What runs goes on. Who has a role on the project itself keeps it, and its API tokens go (control/auth/roles).
 
     Raises:
-        ShipoffError: PROJECT_NOT_FOUND, PERMISSION_DENIED, TEAM_CLOSED.
+        ShipoffError: PROJECT_NOT_FOUND, PERMISSION_DENIED, TEAM_CLOSED, LIMIT_PROJECTS of the team that gets it.
     """
     before = await _locked(tx, project_id)
     require(Permission.PROJECT_TRANSFER_OWNERSHIP, Resource(before.team_id, project_id), hidden=missing(project_id))
@@ -116,6 +117,7 @@ async def transfer(tx: Transaction, project_id: str, team_id: str) -> Project:
     if before.team_id == team_id:
         return before
     await require_open(tx, team_id)
+    await admit_project(tx, team_id)
     await bump(tx, project_id)
     after = _of(await tx.fetchrow(SQL["transfer"], project_id, team_id), project_id)
     for team in (before.team_id, team_id):  # both see that it went

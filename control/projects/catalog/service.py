@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from control.projects.catalog.rules import BuildSettings, check_build, check_name
+from control.projects.limits.admission import admit_project
 from control.projects.teams.service import require_open
 from kernel import audit, ids
 from kernel.authority import Kind, Permission, Principal, Resource, decide, require
@@ -98,13 +99,14 @@ async def add(tx: Transaction, name: str, team_id: str, build: BuildSettings, pr
     """Adds a project in a transaction of the caller's.
 
     Raises:
-        ShipoffError: PROJECT_NAME_INVALID, PROJECT_NAME_RESERVED, BUILD_SETTINGS_INVALID, PROJECT_NAME_TAKEN or
-            TEAM_CLOSED.
+        ShipoffError: PROJECT_NAME_INVALID, PROJECT_NAME_RESERVED, BUILD_SETTINGS_INVALID, PROJECT_NAME_TAKEN,
+            TEAM_CLOSED or LIMIT_PROJECTS.
     """
     branch = production_branch or DEFAULT_BRANCH
     check_name(name)
     check_build(build, branch)
     await require_open(tx, team_id)
+    await admit_project(tx, team_id)
     row = await tx.fetchrow(
         SQL["insert"],
         ids.new("prj"),

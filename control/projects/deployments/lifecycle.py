@@ -7,6 +7,7 @@ kernel/deployments.py allows it from the state that the row has, so a late or re
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 from typing import Final
 
 from control.projects.catalog.service import clear_live, set_live
@@ -14,6 +15,7 @@ from control.projects.deployments.service import PRODUCTION
 from control.projects.github.reports import note_deployment
 from control.projects.hooks.notices import of_deployment
 from control.projects.hooks.notify import notify
+from control.projects.limits.usage import note_move
 from kernel.database import Database, load_queries
 from kernel.deployments import UNFINISHED, State, sources_of
 from kernel.errors import define
@@ -62,8 +64,10 @@ class Lifecycle:
                 log.info("%s does not move to %s: late, repeated or unknown", change.deployment_id, state)
                 return
             await note_deployment(tx, change.deployment_id)
-            if row["moved"] and (notice := of_deployment(row)):
-                await notify(tx, notice)
+            if row["moved"]:
+                await note_move(tx, row, datetime.fromisoformat(envelope.at))
+                if notice := of_deployment(row):
+                    await notify(tx, notice)
             if change.environment != PRODUCTION:
                 return  # what a project's address shows is production
             if state is State.LIVE:

@@ -18,6 +18,7 @@ from control.projects.deployments.rules import (
 )
 from control.projects.hooks.notices import of_deployment
 from control.projects.hooks.notify import notify
+from control.projects.limits.admission import admit_deployment
 from control.projects.previews.service import PreviewLimits, touch
 from kernel import audit
 from kernel.database import Database, load_queries
@@ -179,8 +180,8 @@ async def add(tx: Transaction, request: Request, previews: PreviewLimits) -> Dep
     """Writes a deployment and its event in a transaction of the caller's.
 
     Raises:
-        ShipoffError: DEPLOYMENT_INVALID, PROJECT_NOT_FOUND, RELEASE_UNKNOWN, NOTHING_DEPLOYED, PREVIEW_LIMIT, or
-            DEPLOYMENT_ID_TAKEN for another commit or project.
+        ShipoffError: DEPLOYMENT_INVALID, PROJECT_NOT_FOUND, RELEASE_UNKNOWN, NOTHING_DEPLOYED,
+            DEPLOYMENT_ID_TAKEN for another commit or project, or a LIMIT_… of the team's plan.
     """
     environment = request.environment or PRODUCTION
     kind = kind_of(request.kind)
@@ -204,6 +205,7 @@ async def add(tx: Transaction, request: Request, previews: PreviewLimits) -> Dep
     )
     if row is None:
         return _same(request, source, await tx.fetchrow(SQL["get"], request.deployment_id, ""))
+    limits = await admit_deployment(tx, owner, builds=kind is Kind.BUILD)
     event = DeploymentRequested(
         request.deployment_id,
         request.project_id,
@@ -213,6 +215,7 @@ async def add(tx: Transaction, request: Request, previews: PreviewLimits) -> Dep
         request.release_id,
         canary_of(request.canary),
         await tx.fetchval(SQL["next_ordinal"]),
+        limits,
     )
     await publish(tx, Envelope(data=event, key=f"{request.project_id}/{environment}", trace=traceparent.get()))
     if notice := of_deployment(row):

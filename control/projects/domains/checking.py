@@ -19,6 +19,7 @@ from control.projects.domains.records import AppsUrl, records_of
 from control.projects.domains.resolver import Resolver
 from control.projects.domains.service import found
 from control.projects.domains.sight import Sight
+from control.projects.hooks.notify import Notice, notify
 from kernel.audit import record
 from kernel.authority import acting_as, platform
 from kernel.database import Database, load_queries
@@ -121,6 +122,8 @@ class Checking:
                 before.id, before.project_id, before.name, now.state, now.problem, HINTS.get(now.state, "")
             )
             await publish(tx, Envelope(event, key=before.project_id, trace=traceparent.get()))
+            said = {"id": before.id, "name": before.name, "problem": now.problem, "hint": HINTS.get(now.state, "")}
+            await notify(tx, Notice(f"domain.{now.state}", before.project_id, data={"domain": said}))
 
 
 async def _needs_txt(tx: Transaction, claim: Claim) -> bool:

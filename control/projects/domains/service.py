@@ -12,6 +12,7 @@ from control.projects.domains import lists
 from control.projects.domains.claim import Claim, claim_of
 from control.projects.domains.names import is_wildcard, normalise
 from control.projects.domains.records import AppsUrl
+from control.projects.limits.admission import admit_domain
 from kernel import ids
 from kernel.audit import record
 from kernel.database import Database, load_queries
@@ -94,8 +95,8 @@ class Domains:
         """Claims a name, whoever else may have claimed or even hold it.
 
         Raises:
-            ShipoffError: DOMAIN_INVALID, DOMAIN_RESERVED, DOMAIN_LIMIT, DOMAIN_EXISTS, DOMAIN_REDIRECT_INVALID,
-                DOMAIN_ENVIRONMENT_INVALID, PROJECT_NOT_FOUND.
+            ShipoffError: DOMAIN_INVALID, DOMAIN_RESERVED, DOMAIN_LIMIT, LIMIT_DOMAINS, DOMAIN_EXISTS,
+                DOMAIN_REDIRECT_INVALID, DOMAIN_ENVIRONMENT_INVALID, PROJECT_NOT_FOUND.
         """
         normal = normalise(name, self._rules.platform)
         environment = _environment(wish.environment or PRODUCTION)
@@ -104,6 +105,7 @@ class Domains:
             await lock(tx, project_id)
             if await tx.fetchval(SQL["count"], project_id) >= self._rules.most:
                 raise DOMAIN_LIMIT(f"a project has at most {self._rules.most} domains")
+            await admit_domain(tx, project_id)
             target = await self._target(tx, project_id, normal, wish.redirect_to or "")
             claim = (ids.new("dom"), project_id, normal, environment, target, status, secrets.token_hex(TOKEN_BYTES))
             if await tx.fetchval(SQL["insert"], *claim) is None:

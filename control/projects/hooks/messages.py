@@ -18,6 +18,7 @@ _MARKS: Final = {
     "deployment.live": "✅",
     "deployment.failed": "❌",
     "domain.failing": "❌",
+    "domain.expired": "❌",
     "domain.verified": "✅",
     "limit.reached": "⛔",
     "limit.warned": "⚠️",
@@ -92,7 +93,7 @@ def _said(message: Message) -> tuple[str, list[str], str]:
             return f"{whose or 'Shipoff'}: a test of this hook", [], ""
 
 
-_DOMAIN: Final = {"verified": "is verified", "failing": "is failing"}
+_DOMAIN: Final = {"verified": "is verified", "failing": "is failing", "expired": "was taken off"}
 
 
 def _deployment(whose: str, where: str, what: str, one: Mapping[str, Any]) -> tuple[str, list[str], str]:

@@ -36,6 +36,7 @@ EVENTS: Final = (
     "preview.deleted",
     "domain.verified",
     "domain.failing",
+    "domain.expired",
     "limit.warned",
     "limit.reached",
 )

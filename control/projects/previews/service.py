@@ -10,6 +10,8 @@ from control.projects.catalog.service import lock
 from control.projects.github.reports import note_end
 from control.projects.hooks.notices import of_preview
 from control.projects.hooks.notify import notify
+from control.projects.limits.admission import admit_preview
+from control.projects.limits.refusals import LIMIT_PREVIEWS
 from kernel import audit
 from kernel.database import Database, load_queries
 from kernel.database.pool import Transaction
@@ -18,12 +20,6 @@ from kernel.events import Envelope, EnvironmentDeleted
 from kernel.streams import publish
 from kernel.telemetry import traceparent
 
-PREVIEW_LIMIT = define(
-    "PREVIEW_LIMIT",
-    source="client",
-    status=409,
-    hint="end one that is not needed: shipoff previews list, shipoff previews delete BRANCH",
-)
 PREVIEW_NOT_FOUND = define(
     "PREVIEW_NOT_FOUND", source="client", status=404, hint="see which there are: shipoff previews list"
 )
@@ -77,10 +73,12 @@ async def touch(tx: Transaction, project_id: str, environment: str, limits: Prev
     """Makes a preview, or prolongs it; the project is locked by the caller.
 
     Raises:
-        ShipoffError: PREVIEW_LIMIT.
+        ShipoffError: LIMIT_PREVIEWS.
     """
-    if await tx.fetchval(SQL["others"], project_id, environment) >= limits.count:
-        raise PREVIEW_LIMIT(f"a project has at most {limits.count} previews at a time")
+    others = await tx.fetchval(SQL["others"], project_id, environment)
+    if others >= limits.count:
+        raise LIMIT_PREVIEWS(f"this platform gives a project {limits.count} previews at a time, and {others} are used")
+    await admit_preview(tx, project_id, others)
     if await tx.fetchval(SQL["touch"], project_id, environment, limits.days):
         await notify(tx, of_preview(project_id, environment, "created"))
 

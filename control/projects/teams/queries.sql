@@ -12,3 +12,6 @@ insert into closed_teams (team_id) values ($1) on conflict do nothing;
 
 -- name: is_closed
 select exists (select 1 from closed_teams where team_id = $1);
+
+-- name: delete_hooks
+delete from hooks where team_id = $1;

@@ -32,6 +32,7 @@ async def close(tx: Transaction, team_id: str) -> None:
     if count := await tx.fetchval(SQL["owned"], team_id):
         raise TEAM_HAS_PROJECTS(f"the team owns {count} project{'s' * (count != 1)}")
     await tx.execute(SQL["close"], team_id)
+    await tx.execute(SQL["delete_hooks"], team_id)  # nobody is left who could
 
 
 async def require_open(tx: Transaction, team_id: str) -> None:

@@ -402,3 +402,82 @@ class ListRequestsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListRequestsResponse: _TypeAlias = ListRequestsResponse  # noqa: Y015
+
+@_typing.final
+class ListTrafficRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGED_SINCE_MS_FIELD_NUMBER: _builtins.int
+    AFTER_PROJECT_ID_FIELD_NUMBER: _builtins.int
+    AFTER_MONTH_FIELD_NUMBER: _builtins.int
+    changed_since_ms: _builtins.int
+    """only sums that changed since; 0 is all"""
+    after_project_id: _builtins.str
+    """the last one of the page before, with its month"""
+    after_month: _builtins.str
+    def __init__(
+        self,
+        *,
+        changed_since_ms: _builtins.int = ...,
+        after_project_id: _builtins.str = ...,
+        after_month: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_month", b"after_month", "after_project_id", b"after_project_id", "changed_since_ms", b"changed_since_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTrafficRequest: _TypeAlias = ListTrafficRequest  # noqa: Y015
+
+@_typing.final
+class Traffic(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROJECT_ID_FIELD_NUMBER: _builtins.int
+    MONTH_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    SENT_FIELD_NUMBER: _builtins.int
+    project_id: _builtins.str
+    month: _builtins.str
+    """its first day: 2026-11-01"""
+    requests: _builtins.int
+    sent: _builtins.int
+    """bytes of answers' bodies"""
+    def __init__(
+        self,
+        *,
+        project_id: _builtins.str = ...,
+        month: _builtins.str = ...,
+        requests: _builtins.int = ...,
+        sent: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["month", b"month", "project_id", b"project_id", "requests", b"requests", "sent", b"sent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Traffic: _TypeAlias = Traffic  # noqa: Y015
+
+@_typing.final
+class ListTrafficResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRAFFIC_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def traffic(self) -> _containers.RepeatedCompositeFieldContainer[Global___Traffic]:
+        """by project and month; none when there are no more"""
+
+    def __init__(
+        self,
+        *,
+        traffic: _abc.Iterable[Global___Traffic] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["traffic", b"traffic"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListTrafficResponse: _TypeAlias = ListTrafficResponse  # noqa: Y015

@@ -54,6 +54,11 @@ class LogsStub:
                 request_serializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.ListRequestsRequest.SerializeToString,
                 response_deserializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.ListRequestsResponse.FromString,
                 _registered_method=True)
+        self.ListTraffic = channel.unary_unary(
+                '/shipoff.logsink.v1.Logs/ListTraffic',
+                request_serializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.ListTrafficRequest.SerializeToString,
+                response_deserializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.ListTrafficResponse.FromString,
+                _registered_method=True)
 
 
 class LogsServicer:
@@ -87,6 +92,13 @@ class LogsServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTraffic(self, request, context):
+        """For the platform's own services: how much was answered for each project in a calendar month (UTC).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LogsServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -109,6 +121,11 @@ def add_LogsServicer_to_server(servicer, server):
                     servicer.ListRequests,
                     request_deserializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.ListRequestsRequest.FromString,
                     response_serializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.ListRequestsResponse.SerializeToString,
+            ),
+            'ListTraffic': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTraffic,
+                    request_deserializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.ListTrafficRequest.FromString,
+                    response_serializer=proto_dot_logsink_dot_v1_dot_logsink__pb2.ListTrafficResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -219,6 +236,33 @@ class Logs:
             '/shipoff.logsink.v1.Logs/ListRequests',
             proto_dot_logsink_dot_v1_dot_logsink__pb2.ListRequestsRequest.SerializeToString,
             proto_dot_logsink_dot_v1_dot_logsink__pb2.ListRequestsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTraffic(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/shipoff.logsink.v1.Logs/ListTraffic',
+            proto_dot_logsink_dot_v1_dot_logsink__pb2.ListTrafficRequest.SerializeToString,
+            proto_dot_logsink_dot_v1_dot_logsink__pb2.ListTrafficResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -22,6 +22,8 @@ class LogsStub:
     """Stores requests that a router has answered; a repeated batch is harmless as in Append."""
     ListRequests: _aio.UnaryUnaryMultiCallable[_logsink_pb2.ListRequestsRequest, _logsink_pb2.ListRequestsResponse]
     """Newest first, within a range of time."""
+    ListTraffic: _aio.UnaryUnaryMultiCallable[_logsink_pb2.ListTrafficRequest, _logsink_pb2.ListTrafficResponse]
+    """For the platform's own services: how much was answered for each project in a calendar month (UTC)."""
 
 class LogsServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -55,5 +57,13 @@ class LogsServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_logsink_pb2.ListRequestsRequest, _abc.Awaitable[_logsink_pb2.ListRequestsResponse]],
     ) -> _abc.Awaitable[_logsink_pb2.ListRequestsResponse]:
         """Newest first, within a range of time."""
+
+    @_abc_1.abstractmethod
+    def ListTraffic(
+        self,
+        request: _logsink_pb2.ListTrafficRequest,
+        context: _aio.ServicerContext[_logsink_pb2.ListTrafficRequest, _abc.Awaitable[_logsink_pb2.ListTrafficResponse]],
+    ) -> _abc.Awaitable[_logsink_pb2.ListTrafficResponse]:
+        """For the platform's own services: how much was answered for each project in a calendar month (UTC)."""
 
 def add_LogsServicer_to_server(servicer: LogsServicer, server: _aio.Server) -> None: ...

@@ -104,7 +104,7 @@ async def test_previews_are_limited_expire_and_never_stand_for_the_project(
     await go_live(database, await ask(server, project, "preview/a"), "rel_1")
     await ask(server, project, "preview/b")
     await ask(server, project, "preview/a")
-    assert await code(ask(server, project, "preview/c")) == "PREVIEW_LIMIT"
+    assert await code(ask(server, project, "preview/c")) == "LIMIT_PREVIEWS"
     shown = await server.GetProject(pb.GetProjectRequest(project=project.id), NO_CONTEXT)
     assert shown.live_deployment_id == "", "what a project's address shows is production"
     await database.execute("update previews set expires_at = now() where environment = 'preview/a'")

@@ -22,12 +22,12 @@ class Site:
         self.waiting: list[asyncio.Task[None]] = []
         self._over = asyncio.Event()
 
-    async def ask(self, tenant: str) -> None:
-        self.waiting.append(tasks.spawn(self._build(tenant), tenant))
+    async def ask(self, tenant: str, most: int | None = None) -> None:
+        self.waiting.append(tasks.spawn(self._build(tenant, most), tenant))
         await asyncio.sleep(0)
 
-    async def _build(self, tenant: str) -> None:
-        async with self.turns.take(tenant) as turn:
+    async def _build(self, tenant: str, most: int | None) -> None:
+        async with self.turns.take(tenant, most) as turn:
             self.begun.append(tenant)
             self.building.append(turn)
             await self._over.wait()
@@ -61,6 +61,37 @@ async def test_no_more_than_allowed_build_at_once() -> None:
     for number in range(5):
         await site.ask(f"tenant-{number}")
     assert len(site.begun) == 3
+    await site.close()
+
+
+async def test_a_tenant_that_builds_as_much_as_its_plan_gives_is_passed_over() -> None:
+    site = Site(Turns(3, 30.0))
+    for tenant, most in (("small", 1), ("small", 1), ("big", 2), ("big", 2), ("other", None)):
+        await site.ask(tenant, most)
+    assert site.begun == ["small", "big", "big"]
+    await site.end_one()  # of small: its second follows, though `other` came after it, for it waited first
+    assert site.begun == ["small", "big", "big", "small"]
+    await site.end_one()  # of big, which wants no more
+    assert site.begun[4:] == ["other"]
+    await site.close()
+
+
+async def test_a_free_turn_is_not_kept_for_a_tenant_that_may_not_build_more() -> None:
+    site = Site(Turns(2, 30.0))
+    for tenant, most in (("small", 1), ("small", 1), ("other", None)):
+        await site.ask(tenant, most)
+    assert site.begun == ["small", "other"]
+    await site.close()
+
+
+async def test_a_tenant_whose_waiting_build_was_canceled_may_build_again() -> None:
+    site = Site(Turns(2, 30.0))
+    for _ in range(2):
+        await site.ask("small", 1)
+    await tasks.stop(site.waiting[1])
+    await site.end_one()
+    await site.ask("small", 1)
+    assert site.begun == ["small", "small"]
     await site.close()
 
 
