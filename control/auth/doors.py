@@ -10,6 +10,7 @@ from control.auth.invitations.server import InvitationsServer
 from control.auth.invitations.service import Invitations
 from control.auth.keys.service import Keys
 from control.auth.limits import Limits
+from control.auth.mail.server import MailServer
 from control.auth.mail.service import Mails
 from control.auth.members.server import MembersServer
 from control.auth.members.service import Members
@@ -25,6 +26,7 @@ from kernel.database import Database
 from proto.auth.v1.audit_pb2_grpc import add_AuditServicer_to_server
 from proto.auth.v1.auth_pb2_grpc import add_AuthServicer_to_server
 from proto.auth.v1.invitations_pb2_grpc import add_InvitationsServicer_to_server
+from proto.auth.v1.mail_pb2_grpc import add_MailServicer_to_server
 from proto.auth.v1.members_pb2_grpc import add_MembersServicer_to_server, add_ProjectMembersServicer_to_server
 from proto.auth.v1.teams_pb2_grpc import add_TeamsServicer_to_server
 from proto.auth.v1.tokens_pb2_grpc import add_TokensServicer_to_server
@@ -44,3 +46,4 @@ def doors(database: Database, keys: Keys, owned: Owned, mails: Mails, limits: Li
     invitations = Invitations(database, owned, mails, limits)
     yield add_InvitationsServicer_to_server, InvitationsServer(invitations)
     yield add_TokensServicer_to_server, TokensServer(tokens)
+    yield add_MailServicer_to_server, MailServer(database, mails)

@@ -182,7 +182,7 @@ ROUTES: Final = (
     Route("GET", PROJECT + "/environments", environments.index, needs=_P.DEPLOYMENT_READ),
     Route("GET", PROJECT + "/environments/{name:.+}", environments.show, needs=_P.DEPLOYMENT_READ, secret=True),
     Route("GET", PROJECT + "/domains", domains.index, needs=_P.DOMAIN_READ),
-    Route("POST", PROJECT + "/domains", domains.create, needs=_P.DOMAIN_CREATE, status=201),
+    Route("POST", PROJECT + "/domains", domains.create, needs=_P.DOMAIN_CREATE, status=201, refuses=(402,)),
     Route("GET", PROJECT + "/domains/{domain}", domains.show, needs=_P.DOMAIN_READ),
     Route("PATCH", PROJECT + "/domains/{domain}", domains.update, needs=_P.DOMAIN_UPDATE),
     Route("DELETE", PROJECT + "/domains/{domain}", domains.delete, needs=_P.DOMAIN_DELETE, status=204),

@@ -20,3 +20,10 @@ update mails set next_at = null, sealed = null, error = $2 where id = $1;
 
 -- name: sweep
 delete from mails where created_at < now() - interval '7 days';
+
+-- name: recipients
+-- The member of a team with an address, or its owners when none is named.
+select a.email from team_members m join accounts a on a.id = m.account_id
+where m.team_id = $1 and a.verified_at is not null
+  and case when $2 = '' then m.role = 'OWNER' else lower(a.email) = lower($2) end
+order by a.id;

@@ -35,6 +35,7 @@ class Template(StrEnum):
     INVITATION = "invitation"
     IDENTITY_LINKED = "identity_linked"
     IDENTITY_UNLINKED = "identity_unlinked"
+    NOTICE = "notice"
 
 
 class Mails:

@@ -212,6 +212,8 @@ async def test_every_template_has_all_it_names_and_plain_subjects(template: Temp
     values = {
         "public_url": "https://shipoff.example.org", "at": "2026-01-01 00:00 UTC", "address": "192.0.2.1",
         "link": "https://shipoff.example.org/verify?token=x", "left": "3",
+        "subject": "A hook was switched off", "text": "It answered 410.", "team": "tem_1", "provider": "GitHub",
+        "days": "7",
     }  # fmt: skip
     message = compose("S <s@example.org>", EMAIL, template, values)
     assert 10 < len(message["Subject"]) < 60
