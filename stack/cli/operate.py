@@ -1,4 +1,4 @@
-"""The operator's commands: up, status, down, token, rotate-keys, doctor."""
+"""The operator's commands: up, status, down, token, rotate-keys, set-plan, doctor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOWN_S: Final = 120.0
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to the application."""
-    for command in (up, status, down, token, rotate_keys, doctor):
+    for command in (up, status, down, token, rotate_keys, set_plan, doctor):
         app.command()(command)
 
 
@@ -137,6 +137,24 @@ def rotate_keys(
             print(line, flush=True)
 
     asyncio.run(follow())
+
+
+def set_plan(
+    team: Annotated[str, typer.Argument(help="Its id (tem_…).")],
+    plan: Annotated[str, typer.Argument(help="hobby, pro or unlimited.")],
+    override: Annotated[list[str] | None, typer.Option("--limit", help="A limit that differs: projects=50.")] = None,
+    directory: Dir = None,
+) -> None:
+    """Give a team a plan, and limits of its own beside it (needs the state directory's secrets).
+
+    Overrides of before are forgotten. What the team has above a new limit stays; it gets no more.
+    """
+    from stack import plans
+    from stack.state import State
+
+    limits = asyncio.run(plans.give(State(_directory(directory)), team, plan, plans.overrides_of(override or [])))
+    for name, limit in limits.items():
+        print(f"{name:<16} {'no limit' if limit < 0 else f'{limit:,}'}")
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:

@@ -14,6 +14,7 @@ from stack.cli.client import (
     environments,
     explain,
     hooks,
+    limits,
     previews,
     processes,
     releases,
@@ -44,6 +45,7 @@ def register(app: typer.Typer) -> None:
     app.command("cron")(processes.crons)
     app.command("logs")(commands.logs)
     app.command("explain")(explain.explain)
+    app.command("limits")(limits.limits)
     app.command("open")(commands.open_project)
     app.command("git-credential", hidden=True)(commands.git_credential)
     _add_groups(app)

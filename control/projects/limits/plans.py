@@ -13,7 +13,7 @@ from typing import Final
 from kernel.errors import define
 
 PLAN_UNKNOWN = define("PLAN_UNKNOWN", source="client", status=422, hint="hobby, pro or unlimited")
-LIMIT_UNKNOWN = define("LIMIT_UNKNOWN", source="client", status=422, hint="see the names: shipoff limits show TEAM")
+LIMIT_UNKNOWN = define("LIMIT_UNKNOWN", source="client", status=422, hint="see the names: shipoff limits")
 
 NO_LIMIT: Final = -1
 

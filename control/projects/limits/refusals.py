@@ -7,7 +7,7 @@ from typing import Final
 from control.projects.limits.plans import NO_LIMIT
 from kernel.errors import ErrorKind, ShipoffError, define
 
-_PLAN: Final = "or ask whoever runs the platform for more: shipoff limits show"
+_PLAN: Final = "or ask whoever runs the platform for more: shipoff limits"
 LIMIT_PROJECTS = define(
     "LIMIT_PROJECTS", source="client", status=402, hint=f"delete a project that is not needed, {_PLAN}"
 )
