@@ -18,6 +18,7 @@ from control.projects.webhooks.decide import pull_environment
 from kernel import tasks
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row
+from kernel.deployments import State
 from kernel.errors import ShipoffError
 
 log = logging.getLogger(__name__)
@@ -101,6 +102,8 @@ class Reporter:
         found = await self._database.fetchrow(SQL["deployment"], row["id"], row["repository_id"])
         if found is None or found["state"] == row["told"]:
             return str(row["told"])
+        if found["state"] == State.INACTIVE and row["remote_id"] is None:
+            return str(found["state"])  # GitHub heard of it too long ago for its id to be known: nothing is made anew
         token = await self._tokens.get(row["installation_id"], row["repository_id"], "report")
         repository, state, reason = found["full_name"], found["state"], found["reason"]
         status = describe.commit_status(found["project"], found["environment"], state, reason, found["url"])

@@ -153,8 +153,12 @@ class RepositoriesServer(RepositoriesServicer):
         return self._github
 
     async def _on_github(self, project: Project, request: pb.PutLinkRequest) -> Wanted:
-        """The repository must be one that an installation of the project's own team sees."""
+        """The repository must be one that an installation of the project's own team sees.
+
+        An installation opens all repositories that the team gave it, so a role on one project is not enough to use it.
+        """
         access = self._access()
+        require(Permission.REPOSITORY_CREATE, Resource(project.team_id))
         full_name = rules.check_full_name(request.full_name)
         installation = await self._installations.get(request.installation_id, project.team_id)
         if installation.suspended:

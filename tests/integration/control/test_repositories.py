@@ -288,6 +288,21 @@ async def test_a_github_repository_needs_an_installation_of_the_team_that_sees_i
             await links.PutLink(wanted, NO_CONTEXT)
 
 
+async def test_a_role_on_one_project_does_not_open_the_teams_repositories(
+    server: ProjectsServer, links: RepositoriesServer, github: GitHubServer
+) -> None:
+    made, installation = await project(server), github.installed(shop=11).id
+    await claimed(links, github, installation)
+    guest = Principal(Kind.SESSION, "acc_bob", "bob@example.org", "ses_2", projects={made.id: "ADMIN"})
+    with acting_as(guest):
+        elsewhere = pb.PutLinkRequest(project_id=made.id, provider="git", clone_url="https://git.example.com/a.git")
+        await links.PutLink(elsewhere, NO_CONTEXT)
+        with pytest.raises(ShipoffError, match="PERMISSION_DENIED"):
+            await links.PutLink(on_github(made.id, installation), NO_CONTEXT)
+    with acting_as(member()):
+        await links.PutLink(on_github(made.id, installation), NO_CONTEXT)
+
+
 async def test_a_token_is_fetched_once_narrowed_and_renewed_before_it_ends(github: GitHubServer) -> None:
     installation = github.installed(shop=11, site=12).id
     client = GitHub(github.app)
