@@ -21,6 +21,8 @@ TUNING = {
     "SHIPOFF_ORCHESTRATOR_DRAIN_S": "10",
     "SHIPOFF_ORCHESTRATOR_WARM_S": "30",
     "SHIPOFF_GATEWAY_PUSH_BYTES": str(10 << 20),
+    # All tests send with one token and from one address, and ask again and again how something stands.
+    **{f"SHIPOFF_GATEWAY_RATE_{kind}": "0" for kind in ("CREDENTIAL", "ADDRESS", "AUTH")},
     # The repositories that projects are linked to are served here.
     "SHIPOFF_PROJECTS_ALLOW_PRIVATE_SOURCES": "1",
     "SHIPOFF_ORCHESTRATOR_ALLOW_PRIVATE_SOURCES": "1",
