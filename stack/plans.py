@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Final
 
 from kernel.errors import define
 from stack.state import State
@@ -10,6 +12,9 @@ from stack.state import State
 OVERRIDE_INVALID = define(
     "OVERRIDE_INVALID", source="client", status=422, hint="such as projects=50, or domains=-1 for no limit"
 )
+
+
+_OVERRIDE: Final = re.compile(r"([a-z_]+)=(-1|[0-9]{1,15})")
 
 
 def overrides_of(texts: Iterable[str]) -> dict[str, int]:
@@ -20,10 +25,9 @@ def overrides_of(texts: Iterable[str]) -> dict[str, int]:
     """
     found = {}
     for text in texts:
-        name, equals, number = text.partition("=")
-        if not equals or not number.lstrip("-").isdigit():
+        if (match := _OVERRIDE.fullmatch(text)) is None:
             raise OVERRIDE_INVALID(f"{text!r} is no limit and its number")
-        found[name.strip()] = int(number)
+        found[match[1]] = int(match[2])
     return found
 
 

@@ -108,3 +108,29 @@ async def test_hooks_by_the_command_line(plane: Plane, driver: Driver, tmp_path:
     assert (await cli.run("hooks", "update", hook["id"], "-p", name)).status == 2
     await cli.ok("hooks", "delete", hook["id"], "-p", name)
     assert "no hooks" in await cli.ok("hooks", "list", "-p", name)
+
+
+async def test_a_mail_hook_reaches_members_and_no_strangers(driver: Driver) -> None:
+    me, name = await driver.call("GET", "/v1/me"), (await driver.project())["name"]
+    hooks = f"/v1/projects/{name}/hooks"
+    mine = await driver.call("POST", hooks, {"kind": "email", "target": me["email"]}, 201)
+    await driver.call("POST", f"{hooks}/{mine['id']}/ping", status=202)
+    assert (await delivered(driver, f"{hooks}/{mine['id']}"))["state"] == "delivered"
+    theirs = await driver.call("POST", hooks, {"kind": "email", "target": "stranger@example.net"}, 201)
+    ping = await driver.call("POST", f"{hooks}/{theirs['id']}/ping", status=202)
+    async with asyncio.timeout(20):
+        while not (log := (await driver.call("GET", f"{hooks}/{theirs['id']}/deliveries/{ping['id']}"))["log"]):
+            await asyncio.sleep(0.05)
+    assert "MAIL_RECIPIENT_UNKNOWN" in log[0]["error"]
+
+
+async def test_limits_by_the_command_line(plane: Plane, tmp_path: Path) -> None:
+    cli = Cli(plane, tmp_path / "home")
+    await cli.ok("login", "--url", plane.url, "--token-stdin", stdin=plane.token + "\n")
+    found = json.loads(await cli.ok("limits", "--json"))
+    assert {one["name"] for one in found["limits"]} >= {"projects", "build_minutes", "bandwidth_mb", "memory_mb"}
+    shown = await cli.ok("limits")
+    assert "no limit" in shown
+    assert "begins anew" in shown
+    stranger = await cli.run("limits", "--team", f"tem_{'0' * 32}")
+    assert (stranger.status, "TEAM_NOT_FOUND" in stranger.out) == (4, True)
