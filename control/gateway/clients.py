@@ -17,6 +17,7 @@ from proto.auth.v1.auth_pb2_grpc import AuthStub
 from proto.auth.v1.invitations_pb2_grpc import InvitationsStub
 from proto.auth.v1.keys import fetch as fetch_keys
 from proto.auth.v1.members_pb2_grpc import MembersStub, ProjectMembersStub
+from proto.auth.v1.oauth_pb2_grpc import OAuthStub
 from proto.auth.v1.sessions_pb2_grpc import SessionsStub
 from proto.auth.v1.teams_pb2_grpc import TeamsStub
 from proto.auth.v1.tokens_pb2_grpc import TokensStub
@@ -53,6 +54,7 @@ class Clients:
         self._channels = [auth, projects, orchestrator, logs]
         self.auth = auth.stub(AuthStub)
         self.accounts = auth.stub(AccountsStub)
+        self.oauth = auth.stub(OAuthStub)
         self.sessions = auth.stub(SessionsStub)
         self.two_factor = auth.stub(TwoFactorStub)
         self.audit = auth.stub(AuditStub)

@@ -93,7 +93,7 @@ class Flow:
                 PROVIDER_ANSWER_INVALID.
         """
         found = self._provider(provider)
-        redirects.check(redirect, self._settings.dashboard_url)
+        redirects.check(redirect, self._settings.dashboard_origin)
         check_challenge(challenge)
         state, browser = secrets.make(), secrets.make()
         url = await found.address(self._callback(provider), state, Secrets(browser))

@@ -21,26 +21,26 @@ LENGTH: Final = 1024  # characters
 _TEXT: Final = re.compile(r"[!-\[\]-~]+")  # printable ASCII without blanks and backslashes
 
 
-def check(redirect: str, dashboard_url: str) -> str:
+def check(redirect: str, dashboard_origin: str) -> str:
     """The redirect as it came, when browsers may be sent there.
 
     Args:
         redirect: what was asked for.
-        dashboard_url: the operator's, "" for none.
+        dashboard_origin: scheme, host and port; "" for none.
 
     Raises:
         ShipoffError: REDIRECT_INVALID.
     """
-    if redirect in PAGES or _is_within(redirect, dashboard_url):
+    if redirect in PAGES or _is_within(redirect, dashboard_origin):
         return redirect
     raise REDIRECT_INVALID("after a sign-in browsers are not sent there")
 
 
-def _is_within(redirect: str, dashboard_url: str) -> bool:
-    if not dashboard_url or len(redirect) > LENGTH or not _TEXT.fullmatch(redirect) or "#" in redirect:
+def _is_within(redirect: str, dashboard_origin: str) -> bool:
+    if not dashboard_origin or len(redirect) > LENGTH or not _TEXT.fullmatch(redirect) or "#" in redirect:
         return False
     try:
-        wanted, own = urlsplit(redirect), urlsplit(dashboard_url)
+        wanted, own = urlsplit(redirect), urlsplit(dashboard_origin)
     except ValueError:
         return False
     # The text before the path is compared as it stands: no user name, port or letter case is read into it.

@@ -48,7 +48,8 @@ class OAuthSettings(Settings):
     Attributes:
         public_url: under which browsers reach the gateway; providers send them back to
             `{public_url}/v1/auth/oauth/{provider}/callback`.
-        dashboard_url: whose pages may be gone back to after a sign-in; empty: the gateway's own alone.
+        dashboard_origin: scheme, host and port of the site whose pages may be gone back to after a sign-in; empty: the
+            gateway's own alone.
         oauth_google_id, oauth_google_secret: of Google's console; empty: no Google.
         oauth_github_id, oauth_github_secret: of an OAuth or GitHub App; empty: no GitHub.
         oauth_github_url, oauth_github_api: GitHub itself, or an Enterprise Server (`https://HOST`, `https://HOST/api/v3`).
@@ -56,7 +57,7 @@ class OAuthSettings(Settings):
     """
 
     public_url: str = "http://127.0.0.1:8000"
-    dashboard_url: str = ""
+    dashboard_origin: str = ""
     oauth_google_id: str = ""
     oauth_google_secret: SecretStr = SecretStr("")
     oauth_github_id: str = ""

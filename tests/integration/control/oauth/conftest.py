@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -11,11 +15,19 @@ from control.auth.oauth.outbound import Outbound
 from control.auth.oauth.settings import OAuthSettings
 from kernel.authority import become, platform
 from kernel.database import Database, migrate
-from tests.integration.control.oauth.evil import Evil
+from stack.ports import free_ports
+from tests.integration.control.auth.test_rest_people import Person
+from tests.integration.control.conftest import _start as start
+from tests.integration.control.conftest import await_ready
+from tests.integration.control.driver import Plane
+from tests.integration.control.oauth.evil import CLIENT, Evil
+from tests.integration.control.oauth.surfer import Surfer
 from tests.npm import provider
 
 PUBLIC = "http://127.0.0.1:8000"
 SECRET = "a secret that the provider and we share"
+DASHBOARD = "https://app.example"
+DOORS = ("auth.listen", "auth.admin", "gateway.listen", "gateway.admin")
 SIGNERS = ("RS256", "ES256", "EdDSA")
 
 
@@ -72,9 +84,60 @@ def _as_the_gateway() -> None:
 
 
 def settings(**more: object) -> OAuthSettings:
-    return OAuthSettings.model_validate({"public_url": PUBLIC, "dashboard_url": "https://app.example", **more})
+    return OAuthSettings.model_validate({"public_url": PUBLIC, "dashboard_origin": DASHBOARD, **more})
 
 
 def oidc(issuer: str, client: str, name: str = "evil", secret: str = SECRET) -> dict[str, str]:
     """The operator's words for a provider."""
     return {"id": name, "name": name, "issuer": issuer, "client_id": client, "client_secret": secret}
+
+
+@pytest.fixture(scope="session")
+def doors(plane: Plane) -> Iterator[Plane]:
+    """The plane with a further auth and gateway on the same databases, which know a real provider named `acme`."""
+    ports = dict(zip(DOORS, free_ports(len(DOORS)), strict=True))
+    url = f"http://127.0.0.1:{ports['gateway.listen']}"
+    client = {
+        "client_id": CLIENT,
+        "client_secret": SECRET,
+        "redirect_uris": [f"{url}/v1/auth/oauth/acme/callback"],
+    }
+    with provider.running([client]) as where, tempfile.TemporaryDirectory(prefix="shipoff-doors-") as folder:
+        environment = {
+            **plane.environment,
+            **{f"SHIPOFF_{door.replace('.', '_').upper()}": f"127.0.0.1:{ports[door]}" for door in DOORS},
+            "SHIPOFF_AUTH_ADDRESS": f"127.0.0.1:{ports['auth.listen']}",
+            "SHIPOFF_AUTH_CONSUMER": "doors",
+            "SHIPOFF_AUTH_PUBLIC_URL": url,
+            "SHIPOFF_GATEWAY_PUBLIC_URL": url,
+            "SHIPOFF_AUTH_OAUTH_PROVIDERS": json.dumps([{**oidc(where, CLIENT, "acme"), "name": "Acme & Co"}]),
+            "SHIPOFF_DASHBOARD_ORIGIN": DASHBOARD,
+            "SHIPOFF_GATEWAY_REPOS_DIR": plane.environment["SHIPOFF_GATEWAY_REPOS_DIR"],
+            "SHIPOFF_RUN_DIR": f"{folder}/run",
+        }
+        running = [start(name, environment, Path(folder)) for name in ("auth", "gateway")]
+        try:
+            for name in ("auth", "gateway"):
+                await_ready(ports[f"{name}.admin"], Path(folder) / f"{name}.log")
+            yield replace(plane, ports={**plane.ports, **ports}, environment=environment)
+        finally:
+            for process in reversed(running):
+                process.terminate()
+            for process in running:
+                process.wait(15)
+
+
+@pytest.fixture
+async def person(doors: Plane) -> AsyncIterator[Person]:
+    """Somebody who has an account with a password."""
+    async with aiohttp.ClientSession(doors.url) as http:
+        made = Person(doors, http)
+        await made.join()
+        yield made
+
+
+@pytest.fixture
+async def surfer(doors: Plane) -> AsyncIterator[Surfer]:
+    """A browser."""
+    async with Surfer(doors.url) as made:
+        yield made

@@ -10,7 +10,7 @@ from control.gateway.needs import PUBLIC
 from control.gateway.routes import Route
 from kernel.authority import Role
 from tests.integration.control.driver import Driver
-from tests.integration.control.security.world import Tenant, body_of, filled, key, parts, rest
+from tests.integration.control.security.world import Tenant, body_of, filled, key, parts, rest, signed_in
 
 # A git host shows a signature, not a credential: who knows no secret is refused alike, whatever the link.
 CASES = [(route, place) for route in rest() if route.needs is not PUBLIC for place in parts(route)]
@@ -23,7 +23,10 @@ def name_of(one: Any) -> str:
 @pytest.mark.parametrize(("route", "place"), CASES, ids=name_of)
 async def test_it_is_not_there(driver: Driver, own: Tenant, theirs: Tenant, route: Route, place: str) -> None:
     path = filled(route, {**own.values, key(route, place): theirs.values[key(route, place)]})
-    headers = {"Authorization": f"Bearer {own.tokens[Role.OWNER]}"}
+    token = own.tokens[Role.OWNER]
+    if route.path.startswith("/v1/me/"):
+        token, _ = await signed_in(driver, own.accounts[Role.OWNER])
+    headers = {"Authorization": f"Bearer {token}"}
     async with driver.http.request(route.method, path, json=body_of(route), headers=headers) as answer:
         text = await answer.text()
         shown = theirs.values[key(route, place)]

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import asyncpg
+from argon2 import PasswordHasher
 
 from control.auth.tokens import secret
 from control.gateway.openapi.document import document
@@ -23,6 +24,8 @@ from tests.integration.control.test_webhooks_door import push, send, signed
 
 REFERENCE: dict[str, Any] = document(ROUTES, "http://127.0.0.1")
 HOOK_URL = "https://hooks.example.org/told"
+PASSWORD = "correct horse battery staple"
+HASH = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(PASSWORD)
 PART = re.compile(r"\{(\w+)(?::[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
 
 
@@ -85,8 +88,9 @@ async def account(plane: Plane, team: str = "", role: str = "", scopes: list[str
     try:
         async with connection.transaction():
             await connection.execute(
-                "insert into accounts (id, email, name) values ($1, $2, 'somebody')",
-                account_id, f"{account_id}@example.org",
+                "insert into accounts (id, email, name, password_hash, verified_at)"
+                " values ($1, $2, 'somebody', $3, now())",
+                account_id, email_of(account_id), HASH,
             )  # fmt: skip
             await connection.execute(
                 "insert into teams (id, name, slug, personal_of) values ($1, 'own', $1, $2)",
@@ -109,6 +113,33 @@ async def account(plane: Plane, team: str = "", role: str = "", scopes: list[str
     return account_id, token
 
 
+def email_of(account_id: str) -> str:
+    """Of an account that `account` made."""
+    return f"{account_id}@example.org"
+
+
+async def signed_in(driver: Driver, account_id: str) -> tuple[str, str]:
+    """Opens a session: its access token and its id. A token of the API is not enough for one's own account."""
+    body = {"email": email_of(account_id), "password": PASSWORD}
+    tokens = await as_who(driver, "", "POST", "/v1/auth/login", body)
+    return tokens["access_token"], tokens["session_id"]
+
+
+async def identity(plane: Plane, account_id: str) -> str:
+    """Links somebody at a provider to an account, and returns the id of that."""
+    identity_id = ids.new("idn")
+    connection = await asyncpg.connect(plane.environment["SHIPOFF_AUTH_DATABASE_URL"])
+    try:
+        await connection.execute(
+            "insert into identities (id, account_id, issuer, subject, provider, email)"
+            " values ($1, $2, 'x', $1, 'x', '')",
+            identity_id, account_id,
+        )  # fmt: skip
+    finally:
+        await connection.close()
+    return identity_id
+
+
 async def tenant(plane: Plane, driver: Driver) -> Tenant:
     """A fresh one."""
     found = Tenant(ids.new("tem"))
@@ -118,6 +149,8 @@ async def tenant(plane: Plane, driver: Driver) -> Tenant:
     guest, _ = await account(plane, found.team, Role.VIEWER)
     found.values = {"project": made["id"], "team": found.team, "account": guest}
     found.values |= await things(driver, found, made["id"])
+    found.values["identity"] = await identity(plane, found.accounts[Role.OWNER])
+    _, found.values["session"] = await signed_in(driver, found.accounts[Role.OWNER])
     return found
 
 

@@ -1,0 +1,1 @@
+"""Pages for people: signing in, and saying yes to a program that wants to."""
