@@ -25,6 +25,7 @@ TWO_FACTOR_REQUIRED = define(
     "TWO_FACTOR_REQUIRED", source="client", status=401, hint="POST /v1/auth/login/two-factor with challenge and code"
 )
 
+BASIC: Final = 'Basic realm="Shipoff: the password is an API token"'  # git asks for it when it sees this
 JSON: Final = "application/problem+json"
 TYPE: Final = "urn:shipoff:error:"  # https://www.rfc-editor.org/rfc/rfc9457#section-3.1.1 asks for a URI
 
@@ -144,12 +145,11 @@ def as_problem(error: ShipoffError) -> web.Response:
 def as_text(error: ShipoffError) -> web.Response:
     """What git prints behind `remote:`."""
     text = f"{error.detail} [{error.code}]\n" + (f"{error.hint}\n" if error.hint else "")
-    return web.Response(status=error.status, text=text, headers=_headers(error))
+    return web.Response(status=error.status, text=text, headers=_headers(error, BASIC))
 
 
-def _headers(error: ShipoffError) -> dict[str, str]:
+def _headers(error: ShipoffError, challenge: str = "Bearer") -> dict[str, str]:
     if error.status == 401:
-        # https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1; git asks for the password when it sees Basic
-        return {"WWW-Authenticate": 'Basic realm="Shipoff: the password is an API token", Bearer'}
+        return {"WWW-Authenticate": challenge}  # https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1
     wait_s = error.retry_after_s or (2 if error.status == 503 else 0)
     return {"Retry-After": str(wait_s)} if wait_s else {}

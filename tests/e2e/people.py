@@ -53,8 +53,8 @@ class Person:
         """Registers, confirms the address and signs in."""
         wanted = {"name": self.name, "email": self.address, "password": self.password}
         self.ask("POST", "/v1/auth/register", wanted, 202)
-        early = self.ask("POST", "/v1/auth/login", {"email": self.address, "password": self.password}, 403)
-        assert early["code"] == "EMAIL_UNVERIFIED"
+        early = self.ask("POST", "/v1/auth/login", {"email": self.address, "password": self.password}, 401)
+        assert early["code"] == "INVALID_CREDENTIALS"
         self.ask("POST", "/v1/auth/verify", {"token": self.mailed("confirm")})
         self.access = self.ask("POST", "/v1/auth/login", {"email": self.address, "password": self.password})[
             "access_token"

@@ -23,14 +23,18 @@ from kernel.database import Database
 from kernel.database.pool import Row, Transaction
 from kernel.errors import ShipoffError, define
 
+# One refusal for a wrong password and for a right one whose address is not confirmed: who registers an address and then
+# tries the password would learn by the difference whether the address had an account.
 INVALID_CREDENTIALS = define(
-    "INVALID_CREDENTIALS", source="client", status=401, hint="POST /v1/auth/password/forgot helps who forgot it"
-)
-EMAIL_UNVERIFIED = define(
-    "EMAIL_UNVERIFIED", source="client", status=403, hint="open the link in the mail, or POST /v1/auth/verify/resend"
+    "INVALID_CREDENTIALS",
+    source="client",
+    status=401,
+    hint="open the link in our mail first (POST /v1/auth/verify/resend sends another); POST /v1/auth/password/forgot"
+    " helps who forgot the password",
 )
 CHALLENGE_INVALID = define("CHALLENGE_INVALID", source="client", status=401, hint="begin with the password again")
 
+WRONG: Final = "the address or the password is wrong, or the address is not confirmed yet"
 TRIES: Final = 5  # codes for one challenge
 EMAIL_LENGTH: Final = 320  # RFC 3696 erratum 1690 and some
 
@@ -68,7 +72,7 @@ class Login:
         """The first step.
 
         Raises:
-            ShipoffError: INVALID_CREDENTIALS; EMAIL_UNVERIFIED after the right password; TOO_MANY_ATTEMPTS.
+            ShipoffError: INVALID_CREDENTIALS, also before the address is confirmed; TOO_MANY_ATTEMPTS.
         """
         email = email.strip()[:EMAIL_LENGTH].replace("\0", "")
         await self._limiter.require(self._rules.login_address, network(client.address))
@@ -77,10 +81,8 @@ class Login:
         who = (email.lower(), client.address if row is not None and row["known"] else "")
         await self._admit(self._rules.login_account, who, email, client)
         right = await self._hasher.verify(None if row is None else row["password_hash"], password)
-        if row is None or not right:
-            raise INVALID_CREDENTIALS("the address or the password is wrong")
-        if not row["verified"]:
-            raise EMAIL_UNVERIFIED("the address has not been confirmed yet")
+        if row is None or not right or not row["verified"]:
+            raise INVALID_CREDENTIALS(WRONG)
         await self._limiter.forget(self._rules.login_account, *who)
         stored = await self._renewed(row, password)
         return await self.finish(row["id"], ("pwd",), client, stored)
@@ -120,14 +122,12 @@ class Login:
             stored: the password's hash that was right; if it was changed in between, it is wrong now.
 
         Raises:
-            ShipoffError: INVALID_CREDENTIALS, EMAIL_UNVERIFIED.
+            ShipoffError: INVALID_CREDENTIALS.
         """
         async with self._database.transaction() as tx:
             row = await tx.fetchrow(SQL["hold"], account_id)
-            if row is None or (stored is not None and row["password_hash"] != stored):
-                raise INVALID_CREDENTIALS("the address or the password is wrong")
-            if not row["verified"]:
-                raise EMAIL_UNVERIFIED("the address has not been confirmed yet")
+            if row is None or not row["verified"] or (stored is not None and row["password_hash"] != stored):
+                raise INVALID_CREDENTIALS(WRONG)
             if row["two_factor"]:
                 return await self._challenge(tx, account_id, amr)
             return await self._sessions.open(tx, account_id, client, amr)

@@ -21,10 +21,12 @@ def computed() -> float:
 
 async def test_whoever_registers_has_an_account_and_a_team_but_no_way_in_before_the_link(rig: Rig) -> None:
     await rig.register("Ada@EXAMPLE.org")
-    with pytest.raises(ShipoffError, match="EMAIL_UNVERIFIED"):
-        await rig.enter()
-    with pytest.raises(ShipoffError, match="INVALID_CREDENTIALS"):
-        await rig.enter(password=OTHER)
+    refused = []
+    for password in (PASSWORD, OTHER):  # the same, or it would tell who registers a known address that it is known
+        with pytest.raises(ShipoffError, match="INVALID_CREDENTIALS") as error:
+            await rig.enter(password=password)
+        refused.append(str(error.value))
+    assert refused[0] == refused[1]
     assert await rig.verify(await rig.token()) == "Ada@example.org"
     tokens = (await rig.enter()).tokens
     who = await rig.principal(tokens.access_token)

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from control.gateway.frame.idempotency import Attempt, Replays
 from control.gateway.problems import REQUEST_INVALID
+from kernel import tasks
 from kernel.errors import INTERNAL, ShipoffError
 from kernel.streams import connect
 from stack.ports import free_ports
@@ -68,7 +69,7 @@ async def test_the_work_goes_on_when_the_client_goes(redis_url: str) -> None:
         done.set()
         return web.Response(body=b'{"token":"shp_once"}', status=201, content_type="application/json")
 
-    first = asyncio.ensure_future(replays.answer(ONE, produce))  # noqa: TID251 - it is cancelled, as aiohttp does
+    first = tasks.spawn(replays.answer(ONE, produce), "a request")  # cancelled as aiohttp does
     while not await redis.exists("place"):
         await asyncio.sleep(0.01)
     with pytest.raises(ShipoffError, match="IDEMPOTENCY_KEY_IN_USE"):
