@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from stack.cli.client import (
+    audit,
     canary,
     cancel,
     commands,
@@ -15,12 +16,16 @@ from stack.cli.client import (
     explain,
     hooks,
     limits,
+    members,
     previews,
     processes,
     releases,
     repository,
     rules,
     shell,
+    teams,
+    tokens,
+    whoami,
 )
 from stack.cli.client import projects as changes
 
@@ -28,6 +33,9 @@ from stack.cli.client import projects as changes
 def register(app: typer.Typer) -> None:
     """Adds all of them."""
     app.command("login")(commands.login)
+    app.command("whoami")(whoami.whoami)
+    app.command("join")(members.join)
+    app.command("audit")(audit.audit)
     app.command("frameworks")(environments.frameworks)
     app.command("link")(commands.link_folder)
     app.command("deploy")(deploy.deploy)
@@ -58,6 +66,9 @@ def _add_groups(app: typer.Typer) -> None:
     projects.command("list")(commands.list_projects)
     projects.command("update")(changes.update_project)
     projects.command("transfer")(changes.transfer_project)
+    teams.register(_group(app, "teams", "Teams, which own projects and have members."))
+    members.register(_group(app, "members", "Who belongs to a team or has a role on a project."))
+    tokens.register(_group(app, "tokens", "API tokens, of yours or of a project."))
     trial = _group(app, "canary", "A release on part of the requests.")
     for command in (canary.start, canary.promote, canary.abort, canary.status):
         trial.command(command.__name__)(command)

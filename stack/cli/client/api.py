@@ -59,6 +59,11 @@ class Api:
         """PATCH."""
         return self._call("PATCH", path, body=body)
 
+    def send(self, *path: str) -> None:
+        """POST of nothing, answered with nothing."""
+        with self._answer("POST", path, {}, None, TIMEOUT_S) as answer:
+            answer.read()
+
     def delete(self, *path: str) -> None:
         """DELETE."""
         with self._answer("DELETE", path, {}, None, TIMEOUT_S) as answer:

@@ -20,7 +20,15 @@ from stack.cli.main import build
 
 ROOT = Path(__file__).parents[4]
 REFERENCE = document(ROUTES, "http://127.0.0.1:8000")
-METHODS = {"get": "get", "lines": "get", "post": "post", "put": "put", "patch": "patch", "delete": "delete"}
+METHODS = {
+    "get": "get",
+    "lines": "get",
+    "post": "post",
+    "send": "post",
+    "put": "put",
+    "patch": "patch",
+    "delete": "delete",
+}
 OPERATIONS = {(method, tuple(path.split("/")[2:])) for path, item in REFERENCE["paths"].items() for method in item}
 PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]
 NAMED = re.compile(r"`shipoff ((?:[a-z][a-z-]*)(?: [a-z][a-z-]*)*)")
