@@ -143,27 +143,6 @@ class ProjectTransferred(Event):
 
 @event
 @dataclass(frozen=True, slots=True)
-class DomainStateChanged(Event):
-    """A custom domain was proven, fails to be, or is no longer held. Key: project.
-
-    Attributes:
-        state: verified, failing or expired (control/projects/domains/claim.py).
-        problem: why it is not verified, "" when it is.
-        hint: what its owner can do.
-    """
-
-    STREAM = "lifecycle"
-    TYPE = "domain.state_changed"
-    domain_id: str
-    project_id: str
-    name: str
-    state: str
-    problem: str = ""
-    hint: str = ""
-
-
-@event
-@dataclass(frozen=True, slots=True)
 class DeploymentStateChanged(Event):
     """A deployment moved. Key: project/environment, so the moves of one environment stay in order."""
 

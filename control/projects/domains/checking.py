@@ -15,25 +15,19 @@ from control.projects.domains import lists
 from control.projects.domains.claim import Claim, Problem, State, claim_of
 from control.projects.domains.decide import Patience, Standing, after
 from control.projects.domains.names import covering, is_wildcard
+from control.projects.domains.notices import of_domain
 from control.projects.domains.records import AppsUrl, records_of
 from control.projects.domains.resolver import Resolver
 from control.projects.domains.service import found
 from control.projects.domains.sight import Sight
-from control.projects.hooks.notify import Notice, notify
+from control.projects.hooks.notify import notify
 from kernel.audit import record
 from kernel.authority import acting_as, platform
 from kernel.database import Database, load_queries
 from kernel.database.pool import Transaction
-from kernel.events import DomainStateChanged, Envelope
-from kernel.streams import publish
-from kernel.telemetry import traceparent
 
 SQL: Final = load_queries("control.projects.domains")
 NAME: Final = "projects"
-HINTS: Final = {
-    State.FAILING: "put its DNS record back, or it is taken off; shipoff domains check NAME says what is missing",
-    State.EXPIRED: "add its DNS record, then: shipoff domains check NAME",
-}
 
 
 class Checking:
@@ -102,6 +96,7 @@ class Checking:
             now.checks,
             now.absent_s,
             now.check_at,
+            before.is_held and now.state not in (before.state, State.VERIFIED),
         )
         if now.state is State.VERIFIED:
             await tx.execute(SQL["note_holder"], before.name, before.team_id)
@@ -118,12 +113,7 @@ class Checking:
                 before={"state": before.state},
                 after={"state": now.state, "problem": now.problem},
             )
-            event = DomainStateChanged(
-                before.id, before.project_id, before.name, now.state, now.problem, HINTS.get(now.state, "")
-            )
-            await publish(tx, Envelope(event, key=before.project_id, trace=traceparent.get()))
-            said = {"id": before.id, "name": before.name, "problem": now.problem, "hint": HINTS.get(now.state, "")}
-            await notify(tx, Notice(f"domain.{now.state}", before.project_id, data={"domain": said}))
+            await notify(tx, of_domain(before, now.state, now.problem))
 
 
 async def _needs_txt(tx: Transaction, claim: Claim) -> bool:

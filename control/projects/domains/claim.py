@@ -77,4 +77,5 @@ class Claim:
 
 def claim_of(row: Row) -> Claim:
     """A claim of its row."""
-    return Claim(**{**row, "state": State(row["state"]), "problem": Problem(row["problem"])})
+    values = {name: row[name] for name in Claim.__slots__}
+    return Claim(**{**values, "state": State(row["state"]), "problem": Problem(row["problem"])})

@@ -10,22 +10,27 @@ from control.projects.domains.records import AppsUrl
 from control.projects.domains.resolver import Resolver
 from control.projects.domains.server import DomainsServer
 from control.projects.domains.service import DomainRules
+from control.projects.domains.warnings import Warnings
+from control.projects.hooks.mail import MailSender
 from control.projects.settings import ProjectsSettings
 from kernel.database import Database
+from kernel.rpc import RpcClient
 
 
 class DomainsPart:
     """What the process starts and serves.
 
+    Args:
+        auth: the channel to auth, which sends mails.
+
     Attributes:
         server: the gRPC face.
-        rechecks: the loop.
 
     Raises:
         ShipoffError: DNS_SERVERS_INVALID, or DOMAIN_INVALID for what stands in `platform_domains`.
     """
 
-    def __init__(self, database: Database, settings: ProjectsSettings) -> None:
+    def __init__(self, database: Database, settings: ProjectsSettings, auth: RpcClient) -> None:
         apps = AppsUrl(settings.apps_url)
         platform = (apps.domain, *(normalise(name, ()) for name in settings.platform_domains.split()))
         patience = Patience(settings.domain_pending_days, settings.domain_failing_days, settings.domain_grace_days)
@@ -35,4 +40,15 @@ class DomainsPart:
             return Checking(database, Resolver(settings.dns_servers), apps, patience)
 
         self.server = DomainsServer(database, DomainRules(apps, platform, settings.domain_count), checking())
-        self.rechecks = Rechecks(database, checking())
+        self._rechecks = Rechecks(database, checking())
+        self._warnings = Warnings(database, MailSender(auth), patience)
+
+    def start(self) -> None:
+        """Begins to look again, and to tell owners."""
+        self._rechecks.start()
+        self._warnings.start()
+
+    async def stop(self) -> None:
+        """Stops both; what is due stays in the database."""
+        await self._warnings.stop()
+        await self._rechecks.stop()

@@ -70,8 +70,18 @@ select exists (select from domain_holders where name = $1 and team_id <> $2)
 -- name: settle
 update domains
 set state = $2, proof = $3, problem = $4, looks = $5, checks = $6, absent_s = $7, checked_at = now(), check_at = $8,
+    owed = case when $2 = 'verified' then '' when $9 then $2 else owed end,
+    owed_at = case when $9 then now() else owed_at end,
     verified_at = case when $2 = 'verified' and state not in ('verified', 'failing') then now() else verified_at end
 where id = $1;
+
+-- name: owed
+select d.*, p.name as project_name, p.team_id
+from domains d join projects p on p.id = d.project_id
+where d.owed <> '' order by d.owed_at limit 100;
+
+-- name: paid
+update domains set owed = '' where id = $1 and owed = $2;
 
 -- name: note_holder
 insert into domain_holders (name, team_id) values ($1, $2)

@@ -14,7 +14,7 @@ from control.projects.domains.server import DomainsServer
 from control.projects.domains.service import DomainRules
 from control.projects.server import ProjectsServer
 from kernel.database import Database
-from kernel.events import DomainsChanged, decode
+from kernel.events import AuditRecorded, DomainsChanged, decode
 from proto.projects.v1 import domains_pb2 as pb
 from proto.projects.v1 import projects_pb2
 from tests.integration.control import dns
@@ -70,6 +70,12 @@ class Realm:
         """All events so far, oldest first."""
         rows = await self.database.fetch("select envelope from outbox order by position")
         return [decode(row["envelope"]).data for row in rows]
+
+    async def states(self) -> list[str]:
+        """Those that domains came into, as the audit log has them."""
+        found = [one.action for one in await self.told() if isinstance(one, AuditRecorded)]
+        ends = ("domain.verified", "domain.failing", "domain.expired")
+        return [action.partition(".")[2] for action in found if action in ends]
 
     async def hosts(self, project: str, environment: str = "production") -> list[dict[str, Any]] | None:
         """Of the newest list; None when there was none."""

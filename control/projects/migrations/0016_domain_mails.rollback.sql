@@ -1,0 +1,2 @@
+alter table domains drop column owed_at;
+alter table domains drop column owed;
