@@ -1,4 +1,4 @@
-"""Two tenants that a whole module shares."""
+"""Two tenants that a whole module shares; at the end, how much was tried."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.integration.control.driver import Driver, Plane
-from tests.integration.control.security.world import Tenant, tenant
+from tests.integration.control.security.world import TRIED, Tenant, tenant
 
 
 def made(plane: Plane) -> Tenant:
@@ -26,3 +26,10 @@ def own(plane: Plane) -> Tenant:
 @pytest.fixture(scope="module")
 def theirs(plane: Plane) -> Tenant:
     return made(plane)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if TRIED:
+        terminalreporter.section("generated security tests")
+        for line in TRIED:
+            terminalreporter.write_line(line)

@@ -23,6 +23,8 @@ from tests.integration.control.driver import Driver, Plane
 from tests.integration.control.test_webhooks_door import push, send, signed
 
 REFERENCE: dict[str, Any] = document(ROUTES, "http://127.0.0.1")
+# What the generated tests have tried, told at the end of a run (conftest.py).
+TRIED: list[str] = []
 HOOK_URL = "https://hooks.example.org/told"
 PASSWORD = "correct horse battery staple"
 HASH = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(PASSWORD)
