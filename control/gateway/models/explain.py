@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
-from control.gateway.models.base import Json, Query
+from pydantic import Field
+
+from control.gateway.models.base import Json, Query, Short
 from control.gateway.models.requests import RequestShape
 
 
@@ -16,8 +18,8 @@ class ExplainQuery(Query):
         url: an address that may be asked for.
     """
 
-    request: str = ""
-    url: str = ""
+    request: Short = ""
+    url: Annotated[str, Field(max_length=2000)] = ""
 
 
 class RequestExplained(TypedDict):

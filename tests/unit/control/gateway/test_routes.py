@@ -70,3 +70,30 @@ def test_every_field_is_documented(shape: Any) -> None:
     said = docstrings.read(shape)
     assert said.summary
     assert set(said.attributes) == fields
+
+
+MODELS = sorted(
+    {
+        model
+        for route in ROUTES
+        for model in (contract_of(route.handler).body, contract_of(route.handler).query)
+        if model
+    },
+    key=lambda one: (one.__module__, one.__name__),
+)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda one: one.__name__)
+def test_every_number_that_comes_in_has_bounds(model: type[BaseModel]) -> None:
+    """A number that fits no field of a message would be the platform's failure instead of the sender's."""
+    assert list(_unbounded(model.model_json_schema(), "")) == []
+
+
+def _unbounded(schema: Any, at: str) -> Iterator[str]:
+    if isinstance(schema, dict):
+        bounded = {"minimum", "exclusiveMinimum"} & set(schema) and {"maximum", "exclusiveMaximum"} & set(schema)
+        if schema.get("type") in ("integer", "number") and not bounded and not {"enum", "const"} & set(schema):
+            yield at
+    inside = schema.items() if isinstance(schema, dict) else enumerate(schema) if isinstance(schema, list) else ()
+    for key, inner in inside:
+        yield from _unbounded(inner, f"{at}.{key}")
