@@ -17,6 +17,7 @@ from control.auth import limits as limit
 from control.auth.audit.record import record
 from control.auth.limits import Limits
 from control.auth.standing import require_rank
+from control.auth.teams.service import SQL as TEAMS
 from control.auth.teams.service import TEAM_IS_PERSONAL, admit, lock
 from kernel.authority import Resource, Role
 from kernel.database import Database, load_queries
@@ -66,6 +67,7 @@ class Members:
         """
         async with self._database.transaction() as tx:
             team = await lock(tx, team_id)
+            await tx.execute(TEAMS["lock_account"], account_id)  # who is being deleted becomes no owner
             before = await _get(tx, team_id, account_id)
             await require_rank(tx, Resource(team_id), before.role, role)
             if role is not Role.OWNER:
@@ -98,6 +100,7 @@ class Members:
             team = await lock(tx, team_id)
             if team["personal_of"]:
                 raise TEAM_IS_PERSONAL("a personal team can't be transferred")
+            await tx.execute(TEAMS["lock_account"], account_id)  # as in `change`
             old, new = await _get(tx, team_id, owner_id), await _get(tx, team_id, account_id)
             await require_rank(tx, Resource(team_id), Role.OWNER)
             if old.account_id != new.account_id:

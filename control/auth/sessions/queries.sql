@@ -44,6 +44,13 @@ where id = $1 and account_id = $2 and revoked_at is null returning id;
 update sessions set revoked_at = now(), revoked_why = $2
 where account_id = $1 and id <> $3 and revoked_at is null;
 
+-- name: void_codes
+-- What an account's sessions have said yes to and no program has fetched yet (oauth/).
+delete from login_codes where account_id = $1;
+
+-- name: void_devices
+delete from device_grants where account_id = $1;
+
 -- name: sweep_tokens
 delete from refresh_tokens where expires_at < now();
 

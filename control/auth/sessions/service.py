@@ -158,7 +158,12 @@ class Sessions:
 async def end_all(tx: Transaction, account_id: str, why: str, *, but: str = "") -> int:
     """Ends the sessions of an account in a transaction of the caller's; returns how many.
 
+    What they granted goes first, or a stolen session could keep a grant at hand and come back by it. A program that
+    fetches its session at this moment is waited for, and its session is ended too.
+
     Args:
         but: the one that goes on.
     """
+    for grants in ("void_codes", "void_devices"):
+        await tx.execute(SQL[grants], account_id)
     return int((await tx.execute(SQL["end_all"], account_id, why, but)).rpartition(" ")[2])

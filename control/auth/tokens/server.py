@@ -57,12 +57,17 @@ class TokensServer(TokensServicer):
 
 
 def _own(permission: Permission) -> str:
-    """The account that asks; an account may do all with its own tokens, and a token of it what its scopes say."""
+    """The account that asks; an account may do all with its own tokens, and a token of it what its scopes say.
+
+    A token for one project makes others for it (rules.py), and sees and ends none: they are good for other projects.
+    """
     who = current()
     if not who.account_id:
         raise ACCOUNT_REQUIRED("only an account has tokens of its own", hint="sign in, or use a token of an account")
     if who.scopes is not None and permission not in who.scopes:
         raise PERMISSION_DENIED(f"the token's scopes do not have {permission}")
+    if who.only_project and permission is not Permission.TOKEN_CREATE:
+        raise PERMISSION_DENIED("the token is for one project alone")
     return who.account_id
 
 

@@ -101,15 +101,17 @@ class TwoFactor:
             The recovery codes, which are nowhere else.
 
         Raises:
-            ShipoffError: TWO_FACTOR_OFF when none was begun, TWO_FACTOR_CODE_INVALID.
+            ShipoffError: TWO_FACTOR_OFF when none was begun, TWO_FACTOR_CODE_INVALID, TOO_MANY_ATTEMPTS.
         """
+        await self._limiter.require(self._rules.second_factor, account_id)
         async with self._database.transaction() as tx:
             step = await self._step(tx, "pending", account_id, codes.clean(code))
             await tx.execute(SQL["confirm"], account_id, step)
             fresh = await self._renewed(tx, account_id)
             await self._tell(tx, account_id, Template.TWO_FACTOR_ON, client)
             await note(tx, "two_factor.enable", account_id, client)
-            return fresh
+        await self._limiter.forget(self._rules.second_factor, account_id)
+        return fresh
 
     async def check(self, tx: Transaction, account_id: str, code: str, client: Client) -> str:
         """Takes a code, in a transaction of the caller's.
