@@ -71,6 +71,7 @@ def draw_up(state: State, settings: StackSettings) -> Blueprint:
         state=state.directory,
         run_dir=run_dir,
         host=settings.host,
+        public_url=settings.public_url,
         ports=ports,
         databases={name: _database_url(admin_url, settings.prefix, name, secret) for name in OWN_DATABASE},
         redis_url=redis_url,

@@ -57,6 +57,7 @@ class Plan:
         workers: of the router.
         owner: pid whose end ends everything.
         log_level: of all.
+        public_url: how people reach the gateway, "" for its own address.
         runtimes: folder with the runtimes that the platform unpacked for users' apps.
     """
 
@@ -74,6 +75,7 @@ class Plan:
     log_level: str
     runtimes: str
     env_keys: str = ""
+    public_url: str = ""
 
     @property
     def requests_token(self) -> str:
@@ -119,7 +121,7 @@ class Plan:
                     "DATABASE_URL": self.databases[service],
                     "SEAL_KEY": self.env_keys or self.env_key,
                     "CONSUMER": "auth",
-                    "PUBLIC_URL": self.gateway_url,
+                    "PUBLIC_URL": self.public_url or self.gateway_url,
                     "MAIL_DIR": str(self.mails),  # unless the operator has set SHIPOFF_AUTH_SMTP_URL
                 }
             case "logsink":
@@ -137,7 +139,7 @@ class Plan:
             case "gateway":
                 return {
                     "REPOS_DIR": str(self.state / "repos"),
-                    "PUBLIC_URL": self.gateway_url,
+                    "PUBLIC_URL": self.public_url or self.gateway_url,
                     "APPS_URL": self.apps_url,
                 }
             case _:

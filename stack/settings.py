@@ -22,6 +22,8 @@ class StackSettings(Settings):
 
     Attributes:
         host: address that router and gateway listen on; loopback, because nothing in front of them is set up yet.
+        public_url: how people reach the gateway, when something stands before it (https://…): in links of mails and
+            clone URLs, and what providers of sign-ins are told; empty is `host` and port.
         router_port: preferred; another is taken (and remembered) when it is not free.
         gateway_port: preferred, likewise.
         router_workers: processes that serve requests; 0 is one per CPU, at most four, because each costs memory.
@@ -38,6 +40,7 @@ class StackSettings(Settings):
     """
 
     host: str = "127.0.0.1"
+    public_url: str = Field(default="", pattern=r"^(https?://[^/\s]+)?$")
     router_port: int = Field(default=8080, ge=1, le=65535)
     gateway_port: int = Field(default=8000, ge=1, le=65535)
     router_workers: int = Field(default=0, ge=0, le=256)

@@ -16,6 +16,7 @@ from stack.cli.client import (
     explain,
     hooks,
     limits,
+    login,
     members,
     previews,
     processes,
@@ -32,10 +33,11 @@ from stack.cli.client import projects as changes
 
 def register(app: typer.Typer) -> None:
     """Adds all of them."""
-    app.command("login")(commands.login)
     app.command("whoami")(whoami.whoami)
     app.command("join")(members.join)
     app.command("audit")(audit.audit)
+    app.command("login")(login.login)
+    app.command("logout")(login.logout)
     app.command("frameworks")(environments.frameworks)
     app.command("link")(commands.link_folder)
     app.command("deploy")(deploy.deploy)

@@ -1,19 +1,19 @@
-"""The REST API over http.client: JSON in, JSON or JSON lines out, problems as failures."""
+"""The REST API: JSON in, JSON or JSON lines out, problems as failures; the session is kept going meanwhile."""
 
 from __future__ import annotations
 
 import http.client
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote
 
-from stack.cli.client import credentials
+from stack.cli.client import session
 from stack.cli.client.credentials import Credentials
-from stack.cli.client.failures import Exit, Failure, of_problem
+from stack.cli.client.failures import Failure
+from stack.cli.client.wire import TIMEOUT_S, exchange
 
-TIMEOUT_S: Final = 30.0
 PAGE: Final = 100  # items; the most that the API gives at once
 STREAM_S: Final = 24 * 3600.0  # between two lines of a stream; a quiet app says nothing for long
 
@@ -26,7 +26,7 @@ class Api:
     """
 
     def __init__(self, who: Credentials | None = None) -> None:
-        self.who = who or credentials.load()
+        self.who = who or session.current()
 
     def git_url(self, project: str) -> str:
         """Where to push, at the address under which we reach the platform (which it need not know itself)."""
@@ -90,45 +90,16 @@ class Api:
         Raises:
             Failure: with the platform's code, or UNREACHABLE.
         """
-        connection = _connection(self.who.url, timeout)
-        target = urlsplit(self.who.url).path + "/v1/" + "/".join(quote(part, safe="") for part in path)
-        if given := {key: value for key, value in query.items() if value not in (None, "", False)}:
-            target += "?" + urlencode(given)
-        headers = {"Authorization": f"Bearer {self.who.token}", "Accept": "application/json"}
-        data = None
-        if body is not None:
-            headers["Content-Type"], data = "application/json", json.dumps(body)
-        try:
-            connection.request(method, target, data, headers)
-            answer = connection.getresponse()
-            if answer.status >= 400:
-                raise of_problem(answer.status, _problem(answer.read()))
+        self.who = session.fresh(self.who)
+        target = "/".join(quote(part, safe="") for part in path)
+        asked: dict[str, Any] = {"query": query, "body": body, "timeout": timeout}
+        with ExitStack() as stack:
+            try:
+                answer = stack.enter_context(exchange(self.who.url, method, target, token=self.who.token, **asked))
+            except Failure as failure:
+                # It has run out by the platform's clock, if not by ours.
+                if failure.code != "SIGNED_TOKEN_EXPIRED" or not self.who.refresh_token:
+                    raise
+                self.who = session.renew(self.who)
+                answer = stack.enter_context(exchange(self.who.url, method, target, token=self.who.token, **asked))
             yield answer
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise unreachable(self.who.url, error) from error
-        finally:
-            connection.close()
-
-
-def unreachable(url: str, error: Exception) -> Failure:
-    """The failure of a platform that does not answer."""
-    hint = "is it running? shipoff status; is the address right? shipoff login --url URL"
-    return Failure("PLATFORM_UNREACHABLE", f"cannot talk to {url}: {error}", hint, Exit.UNREACHABLE)
-
-
-def _connection(url: str, timeout: float) -> http.client.HTTPConnection:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Failure(
-            "URL_INVALID", f"{url!r} is no address of a platform", "http://HOST:PORT or https://HOST", Exit.USAGE
-        )
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return kind(parts.hostname, parts.port, timeout=timeout)
-
-
-def _problem(raw: bytes) -> dict[str, object]:
-    try:
-        value = json.loads(raw)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}

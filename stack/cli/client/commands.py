@@ -10,35 +10,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from stack.cli.client import access, credentials, git, link, show
+from stack.cli.client import access, git, link, session, show
 from stack.cli.client.api import Api
-from stack.cli.client.credentials import Credentials
 from stack.cli.client.failures import Exit, Failure, reported
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Project = Annotated[str | None, typer.Argument(help="Name; default: what this folder is linked to.")]
 RECONNECT_S: Final = 60.0  # how long `logs -f` tries to go on after the platform was lost
-
-
-@reported
-def login(
-    url: Annotated[str, typer.Option(help="The platform's address.")] = "",
-    token_stdin: Annotated[bool, typer.Option("--token-stdin", help="Read the token from stdin.")] = False,
-) -> None:
-    """Keeps a token for a platform (from a prompt, --token-stdin, or SHIPOFF_TOKEN).
-
-    Exit statuses of all developer commands: 0 done, 1 the deployment failed, 2 wrong use, 3 not logged in or refused,
-    4 not found, 5 the platform does not answer.
-    """
-    where = (url or credentials.known_url()).rstrip("/")
-    token = sys.stdin.readline().strip() if token_stdin else credentials.environment_token()
-    if not token and sys.stdin.isatty():
-        token = typer.prompt("API token", hide_input=True).strip()
-    if not token:
-        raise Failure("TOKEN_MISSING", "no token was given", "give it on stdin with --token-stdin", Exit.USAGE)
-    who = Credentials(where, token)
-    me = Api(who).get("me")
-    print(f"logged in to {where} as {me['email']} (kept in {credentials.save(who)})")
 
 
 @reported
@@ -126,7 +104,7 @@ def link_folder(
 def git_credential(action: Annotated[str, typer.Argument()]) -> None:
     """Answers git (gitcredentials(7)) for the platform that we are logged in to, and for no other."""
     asked = dict(line.split("=", 1) for line in sys.stdin.read().splitlines() if "=" in line)
-    who = credentials.load()
+    who = session.current()
     if action == "get" and f"{asked.get('protocol')}://{asked.get('host')}" == who.url:
         print(f"username=shipoff\npassword={who.token}")
 

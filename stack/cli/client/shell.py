@@ -16,10 +16,10 @@ from urllib.parse import quote
 
 import typer
 
-from stack.cli.client import credentials, link
-from stack.cli.client.api import unreachable
+from stack.cli.client import link, session
 from stack.cli.client.credentials import Credentials
 from stack.cli.client.failures import Exit, Failure, of_problem, reported
+from stack.cli.client.wire import unreachable
 
 if TYPE_CHECKING:
     from aiohttp import ClientWebSocketResponse
@@ -52,7 +52,7 @@ def exec_(
         "cols": cols,
         "term": os.environ.get("TERM", "xterm"),  # environ: the user's terminal is described there
     }
-    sys.exit(asyncio.run(_run(credentials.load(), link.project(project), asked)))
+    sys.exit(asyncio.run(_run(session.current(), link.project(project), asked)))
 
 
 async def _run(who: Credentials, project: str, asked: dict[str, Any]) -> int:

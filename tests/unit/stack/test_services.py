@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,14 @@ def test_only_router_and_gateway_listen_beyond_loopback(plan: Plan) -> None:
         listen = plan.environment(name)[f"SHIPOFF_{name.upper()}_LISTEN"]
         assert listen.startswith("0.0.0.0:" if name in ("router", "gateway") else "127.0.0.1:")
     assert plan.gateway_url == "http://127.0.0.1:8000"
+
+
+def test_what_people_are_told_is_the_address_of_what_stands_before_the_gateway(plan: Plan) -> None:
+    assert plan.environment("auth")["SHIPOFF_AUTH_PUBLIC_URL"] == plan.gateway_url
+    fronted = replace(plan, public_url="https://ship.example.org")
+    for name in ("auth", "gateway"):
+        assert fronted.environment(name)[f"SHIPOFF_{name.upper()}_PUBLIC_URL"] == "https://ship.example.org"
+    assert fronted.environment("orchestrator")["SHIPOFF_GATEWAY_URL"] == plan.gateway_url
 
 
 def test_a_command_carries_no_secret_in_its_arguments(plan: Plan) -> None:
