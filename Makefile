@@ -24,6 +24,7 @@ check: setup  ## formatting, lint, types, import contracts, house rules, generat
 	@$(PY) .ci/lint.py
 	@SHIPOFF_ROUTER_PURE=1 PYTHONPATH=. $(PY) .ci/error_codes.py --check
 	@PYTHONPATH=. $(PY) .ci/cli_reference.py --check
+	@PYTHONPATH=. $(PY) .ci/roles.py --check
 	@said=$$(.venv/bin/lint-imports --no-cache) || { echo "$$said"; exit 1; }
 	@./proto/generate.sh --check
 	@.venv/bin/mypy
@@ -32,7 +33,7 @@ fmt: setup
 	@.venv/bin/ruff check --quiet --fix . ; .venv/bin/ruff format .
 
 proto: setup
-	@./proto/generate.sh && SHIPOFF_ROUTER_PURE=1 PYTHONPATH=. $(PY) .ci/error_codes.py && PYTHONPATH=. $(PY) .ci/cli_reference.py
+	@./proto/generate.sh && SHIPOFF_ROUTER_PURE=1 PYTHONPATH=. $(PY) .ci/error_codes.py && PYTHONPATH=. $(PY) .ci/cli_reference.py && PYTHONPATH=. $(PY) .ci/roles.py
 
 lock: setup  ## pins for all platforms, with hashes and without the address of any registry
 	@.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

@@ -42,7 +42,7 @@ async def main(stop: asyncio.Event) -> None:
     owned, limits = Owned(projects), Limits.of(settings)
     people = People(settings, database, redis, keys, owned)
     people.serve(server)
-    for add, servicer in doors(database, keys, owned, people.mails, limits):
+    for add, servicer in doors(database, keys, owned, people.mails, people.limiter, limits):
         server.add(add, servicer)
     server.add(add_SealingServicer_to_server, SealingServer(database, sealer))
     oauth = OAuth(OAuthSettings.from_process("auth"), database, people)

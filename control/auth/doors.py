@@ -9,6 +9,7 @@ from control.auth.audit.server import AuditServer
 from control.auth.invitations.server import InvitationsServer
 from control.auth.invitations.service import Invitations
 from control.auth.keys.service import Keys
+from control.auth.limiting.service import Limiter
 from control.auth.limits import Limits
 from control.auth.mail.server import MailServer
 from control.auth.mail.service import Mails
@@ -34,7 +35,9 @@ from proto.auth.v1.tokens_pb2_grpc import add_TokensServicer_to_server
 Door = tuple[Callable[[Any, Any], None], object]
 
 
-def doors(database: Database, keys: Keys, owned: Owned, mails: Mails, limits: Limits) -> Iterator[Door]:
+def doors(
+    database: Database, keys: Keys, owned: Owned, mails: Mails, limiter: Limiter, limits: Limits
+) -> Iterator[Door]:
     """Each service with the function that adds it to a server."""
     tokens = Tokens(database, owned, limits)
     members = Members(database)
@@ -43,7 +46,7 @@ def doors(database: Database, keys: Keys, owned: Owned, mails: Mails, limits: Li
     yield add_TeamsServicer_to_server, TeamsServer(Teams(database, owned, limits), members)
     yield add_MembersServicer_to_server, MembersServer(members)
     yield add_ProjectMembersServicer_to_server, ProjectMembersServer(ProjectRoles(database, owned, limits))
-    invitations = Invitations(database, owned, mails, limits)
+    invitations = Invitations(database, owned, mails, limiter, limits)
     yield add_InvitationsServicer_to_server, InvitationsServer(invitations)
     yield add_TokensServicer_to_server, TokensServer(tokens)
     yield add_MailServicer_to_server, MailServer(database, mails)

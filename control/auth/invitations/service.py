@@ -15,6 +15,8 @@ from typing import Final
 from control.auth.accounts.rules import normal_email
 from control.auth.audit.record import record
 from control.auth.invitations.rules import Offer, check
+from control.auth.limiting.rules import HOUR_S, Rule, Rules
+from control.auth.limiting.service import Limiter
 from control.auth.limits import Limits
 from control.auth.limits import check as check_limit
 from control.auth.mail.service import Mails, Template
@@ -53,6 +55,7 @@ INVITATION_FOR_ANOTHER = define(
 )
 SQL: Final = load_queries("control.auth.invitations")
 RESEND_S: Final = 60.0
+INVITING: Final = Rule("invite", 50, HOUR_S)  # by one account, or one token of a project
 PAGE: Final = "/invitations/accept"
 
 
@@ -82,8 +85,9 @@ class Accepted:
 class Invitations:
     """Makes and takes invitations."""
 
-    def __init__(self, database: Database, owned: Owned, mails: Mails, limits: Limits) -> None:
+    def __init__(self, database: Database, owned: Owned, mails: Mails, limiter: Limiter, limits: Limits) -> None:
         self._database, self._owned, self._mails, self._limits = database, owned, mails, limits
+        self._limiter = limiter
 
     async def invite(self, email: str, offer: Offer) -> tuple[Invitation, str]:
         """Makes an invitation and the mail that brings it.
@@ -93,12 +97,13 @@ class Invitations:
 
         Raises:
             ShipoffError: EMAIL_INVALID, INVITATION_EMPTY, INVITATION_EXISTS, MEMBER_EXISTS, ROLE_TOO_HIGH,
-                LIMIT_REACHED, TEAM_NOT_FOUND or PROJECT_NOT_FOUND.
+                LIMIT_REACHED, TOO_MANY_ATTEMPTS, TEAM_NOT_FOUND or PROJECT_NOT_FOUND.
         """
         address = normal_email(email).lower()
         check(offer)
         if offer.project_id:
             await self._owned.check(offer.team_id, offer.project_id)
+        mails = await self._may_mail(address)
         async with self._database.transaction() as tx:
             team = await lock(tx, offer.team_id)
             await _require_ranks(tx, offer)
@@ -112,7 +117,7 @@ class Invitations:
             if row is None:
                 raise INVITATION_EXISTS("there is an open invitation for this address")
             await _record(tx, "invitation.create", row)
-            return _invitation(row), await self._post(tx, team, row, token)
+            return _invitation(row), await self._post(tx, team, row, token, mails=mails)
 
     async def open(self, team_id: str, project_id: str) -> list[Invitation]:
         """Those that can be accepted, newest first."""
@@ -134,8 +139,9 @@ class Invitations:
         """Sends it again, with a new link, for the full time.
 
         Raises:
-            ShipoffError: INVITATION_NOT_FOUND, INVITATION_TOO_SOON or ROLE_TOO_HIGH.
+            ShipoffError: INVITATION_NOT_FOUND, INVITATION_TOO_SOON, ROLE_TOO_HIGH or TOO_MANY_ATTEMPTS.
         """
+        mails = await self._may_mail((await self.get(team_id, invitation_id)).email)
         async with self._database.transaction() as tx:
             team = await lock(tx, team_id)
             old = _found(await tx.fetchrow(SQL["get"], invitation_id, team_id, RESEND_S, ""), invitation_id)
@@ -146,7 +152,7 @@ class Invitations:
             days = self._limits.invitation_days
             row = _found(await tx.fetchrow(SQL["renew"], invitation_id, _digest(token), days), invitation_id)
             await _record(tx, "invitation.resend", row)
-            return _invitation(row), await self._post(tx, team, row, token)
+            return _invitation(row), await self._post(tx, team, row, token, mails=mails)
 
     async def revoke(self, team_id: str, invitation_id: str) -> None:
         """Takes it back.
@@ -190,12 +196,21 @@ class Invitations:
         to = offer.team_id, email, offer.role, offer.project_id or None, offer.project_role
         return (*to, _digest(token), maker, self._limits.invitation_days)
 
-    async def _post(self, tx: Transaction, team: Row, row: Row, token: str) -> str:
+    async def _may_mail(self, address: str) -> bool:
+        """Takes one of the caller's invitations of this hour, and says whether the recipient gets a mail.
+
+        Nobody can write to many strangers in our name, or often to one: who has had enough mails that anybody can
+        cause gets no further one, and the link is told to who invites alone.
+        """
+        await self._limiter.require(INVITING, current().actor_id)
+        return not await self._limiter.take(Rules().mail_to, address)
+
+    async def _post(self, tx: Transaction, team: Row, row: Row, token: str, *, mails: bool) -> str:
         """Writes the mail; the slug is all that it shows of what others chose, and has letters and hyphens alone."""
         link = self._mails.link(PAGE, token)
-        await self._mails.post(
-            tx, row["email"], Template.INVITATION, link=link, team=team["slug"], days=str(self._limits.invitation_days)
-        )
+        if mails:
+            shown = {"team": team["slug"], "days": str(self._limits.invitation_days)}
+            await self._mails.post(tx, row["email"], Template.INVITATION, link=link, **shown)
         return link
 
 

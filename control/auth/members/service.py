@@ -127,8 +127,12 @@ async def join(tx: Transaction, team_id: str, account_id: str, role: Role, limit
         limit.check(await tx.fetchval(SQL["count"], team_id), limits.members_per_team, "members of the team")
         await admit(tx, account_id, limits)
     await tx.execute(SQL["set"], team_id, account_id, role)
-    action, before = ("member.create", None) if had is None else ("member.update", {"role": had})
-    await record(tx, action, team_id=team_id, target=account_id, before=before, after={"role": role})
+    if had is None:
+        await record(tx, "member.create", team_id=team_id, target=account_id, after={"role": role})
+    else:
+        await record(
+            tx, "member.update", team_id=team_id, target=account_id, before={"role": had}, after={"role": role}
+        )
     return role
 
 

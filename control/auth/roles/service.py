@@ -116,10 +116,10 @@ async def grant(tx: Transaction, on: Resource, account_id: str, role: Role, limi
     if before is not None and before.role is role:
         return
     await tx.execute(SQL["set"], on.project_id, on.team_id, account_id, role)
-    action, had = (
-        ("project_member.create", None) if before is None else ("project_member.update", {"role": before.role})
-    )
-    await _record(tx, action, on, account_id, before=had, after={"role": role})
+    if before is None:
+        await _record(tx, "project_member.create", on, account_id, after={"role": role})
+    else:
+        await _record(tx, "project_member.update", on, account_id, before={"role": before.role}, after={"role": role})
 
 
 async def _record(tx: Transaction, action: str, on: Resource, account_id: str, **fields: Fields | None) -> None:

@@ -16,6 +16,7 @@ import pytest
 from control.auth.accounts.service import create
 from control.auth.doors import doors
 from control.auth.keys.service import Keys
+from control.auth.limiting.service import Limiter
 from control.auth.limits import Limits
 from control.auth.mail.service import Mails
 from control.auth.owned import Owned
@@ -185,7 +186,8 @@ async def world(databases: list[Database], limits: Limits) -> AsyncIterator[Worl
     address = f"127.0.0.1:{await servers[1].start()}"
     to_projects = RpcClient(address, TOKEN, caller="")
     inner = RpcClient(address, TOKEN, caller="platform:auth")
-    for add, servicer in doors(auth, keys, Owned(inner), Mails(sealer, "https://shipoff.example"), limits):
+    mails = Mails(sealer, "https://shipoff.example")
+    for add, servicer in doors(auth, keys, Owned(inner), mails, Limiter(None), limits):
         servers[0].add(add, servicer)
     to_auth = RpcClient(f"127.0.0.1:{await servers[0].start()}", TOKEN, caller="")
     try:

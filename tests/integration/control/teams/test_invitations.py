@@ -177,6 +177,18 @@ async def test_the_mail_shows_nothing_that_others_chose_freely(world: World) -> 
     assert "acme" in text
 
 
+async def test_nobody_writes_often_to_one_address_or_to_many_in_our_name(world: World) -> None:
+    ada = await world.person("ada")
+    teams = [await world.team(ada) for _ in range(6)]
+    for team in teams:
+        await invited(world, ada, team, "x@example.org")
+    assert await world.auth.fetchval("select count(*) from mails where template = 'invitation'") == 5
+    for number in range(44):
+        await invited(world, ada, teams[0], f"y{number}@example.org")
+    more = {"team_id": teams[1], "email": "z@example.org", "role": "VIEWER"}
+    assert await world.refused(ada, "Invitations", "Invite", **more) == "TOO_MANY_ATTEMPTS"
+
+
 class TestLimits:
     @pytest.fixture
     def limits(self) -> Limits:
