@@ -13,6 +13,7 @@ from control.auth.oauth.settings import is_safe
 from kernel.errors import ShipoffError
 
 KEPT_S: Final = 3600.0
+REST_S: Final = 5.0  # for which an issuer that did not answer is not asked again: others wait for the same answer
 RENEW_S: Final = 10.0  # a key that is unknown makes it ask again this often at most
 KEYS: Final = 100  # in a set
 
@@ -45,7 +46,7 @@ class Discovery:
         self._issuer, self._outbound = issuer, outbound
         self._metadata: Metadata | None = None
         self._keys: list[Jwk] = []
-        self._read_at = self._keys_at = float("-inf")
+        self._read_at = self._keys_at = self._failed_at = float("-inf")
         self._asking = asyncio.Lock()
 
     async def metadata(self) -> Metadata:
@@ -55,14 +56,22 @@ class Discovery:
             ShipoffError: PROVIDER_UNAVAILABLE, PROVIDER_ANSWER_INVALID.
         """
         async with self._asking:
-            if self._metadata is None or _now() - self._read_at >= KEPT_S:
-                try:
-                    document = await self._outbound.json(self._issuer.rstrip("/") + "/.well-known/openid-configuration")
-                    self._metadata, self._read_at = self._read(document), _now()
-                except ShipoffError as error:
-                    if self._metadata is None or error.code != PROVIDER_UNAVAILABLE.code:
-                        raise
+            rests = _now() - self._failed_at < REST_S
+            if not rests and (self._metadata is None or _now() - self._read_at >= KEPT_S):
+                await self._renew()
+            if self._metadata is None:
+                raise PROVIDER_UNAVAILABLE("the provider did not answer a moment ago")
             return self._metadata
+
+    async def _renew(self) -> None:
+        try:
+            document = await self._outbound.json(self._issuer.rstrip("/") + "/.well-known/openid-configuration")
+        except ShipoffError as error:
+            self._failed_at = _now()
+            if self._metadata is None or error.code != PROVIDER_UNAVAILABLE.code:
+                raise
+        else:
+            self._metadata, self._read_at = self._read(document), _now()
 
     async def key(self, key_id: str, algorithm: str) -> Jwk:
         """The key that a token names; the set is asked for anew when it is old or does not have it.

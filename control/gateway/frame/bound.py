@@ -22,7 +22,7 @@ from kernel.authority import Permission, require
 from kernel.errors import NOT_FOUND
 from proto.projects.v1 import projects_pb2
 
-AUTH: Final = "/v1/auth/"
+AUTH: Final = ("/v1/auth/", "/login", "/device")  # where secrets are tried out
 PROJECT: Final = "project"
 TEAM: Final = "team"
 STANDING: Final = "standing"

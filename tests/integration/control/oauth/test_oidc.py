@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import time
@@ -249,6 +250,26 @@ async def test_a_provider_that_is_down_is_unavailable(outbound: Outbound) -> Non
     discovery = Discovery(f"http://127.0.0.1:{free_ports(1)[0]}", outbound)
     with pytest.raises(ShipoffError, match="PROVIDER_UNAVAILABLE"):
         await discovery.metadata()
+
+
+async def test_many_who_wait_for_a_silent_provider_are_told_with_the_first(
+    outbound: Outbound, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbounds, "WHOLE_S", 0.5)
+    asked = 0
+
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        asked += 1
+        await asyncio.sleep(5)
+        writer.close()
+
+    async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
+        discovery = Discovery(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", outbound)
+        results = await asyncio.gather(*(discovery.metadata() for _ in range(20)), return_exceptions=True)
+        server.close()
+    assert {getattr(one, "code", "") for one in results} == {"PROVIDER_UNAVAILABLE"}
+    assert asked == 1
 
 
 async def test_what_was_published_serves_on_while_the_provider_is_silent(outbound: Outbound) -> None:
