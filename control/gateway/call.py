@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -43,6 +44,7 @@ class Call:
         found: the project that the path names, which the sender may at least read; empty on other routes.
         team: the team that the path or the body names, else the sender's own; "" on routes that need none.
         headers: to be added to the answer.
+        still: raises when the sender may not any more, for what takes longer than a request; None where all may.
     """
 
     request: web.Request
@@ -51,6 +53,7 @@ class Call:
     found: projects_pb2.Project = field(default_factory=projects_pb2.Project)
     team: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    still: Callable[[], Awaitable[None]] | None = None
 
     @property
     def who(self) -> Principal:

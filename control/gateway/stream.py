@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -87,25 +87,43 @@ async def send(
 
 async def _all(stream: Stream[Item], voice: _Voice, still: Still | None, every_s: float) -> ShipoffError | None:
     """Sends all items; returns why it ended before."""
-    guard = None
     try:
-        async with asyncio.timeout(None) as scope:
-            if still is not None:
-                guard = _Guard(still, scope, every_s)
+        async with while_allowed(still, every_s):
             async for item in stream.items:
                 await voice.item(item, stream.mark(item) if stream.mark else None)
     except ShipoffError as error:
         log.warning("a stream ends: %s", error)
         return error
+    return None
+
+
+@asynccontextmanager
+async def while_allowed(still: Still | None, every_s: float) -> AsyncIterator[None]:
+    """Ends what takes as long as it likes when whoever asked for it may not any more.
+
+    Args:
+        still: raises then; None when anybody may.
+        every_s: between two questions.
+
+    Raises:
+        ShipoffError: what `still` refused with.
+    """
+    if still is None:
+        yield
+        return
+    scope = asyncio.timeout(None)
+    guard: _Guard | None = None
+    try:
+        async with scope:
+            guard = _Guard(still, scope, every_s)
+            yield
     except TimeoutError:
         if guard is None or guard.refusal is None:
             raise
-        log.info("a stream ends: %s", guard.refusal)
-        return guard.refusal
+        raise guard.refusal from None
     finally:
         if guard is not None:
             await guard.stop()
-    return None
 
 
 class _Guard:

@@ -22,7 +22,7 @@ from kernel.authority import Permission, require
 from kernel.errors import NOT_FOUND
 from proto.projects.v1 import projects_pb2
 
-AUTH: Final = ("/v1/auth/", "/login", "/device")  # where secrets are tried out
+AUTH: Final = ("/v1/auth/", "/login", "/device", "/verify", "/reset")  # where secrets are tried out
 PROJECT: Final = "project"
 TEAM: Final = "team"
 STANDING: Final = "standing"
@@ -56,15 +56,15 @@ class Bound:
             call = Call(request, self._parts, await self._admit(request))
             await resolve(self._route, call)
             given = await self._read(call)
-            if self._keyed(request) and (attempt := await attempt_of(request, call.who.actor_id)):
+            if self._keyed(request) and (attempt := await attempt_of(request, _named(call.visitor))):
                 return await self._parts.replays.answer(attempt, lambda: self._produce(call, given))
             await self._precondition(call, given)
         if not self._streams:
             return await self._produce(call, given)
+        call.still = None if self._route.needs is PUBLIC else partial(self._still, request)
         answer: web.StreamResponse | stream.Stream[Any] = await self._route.handler(call, **given)
         if isinstance(answer, stream.Stream):
-            still = None if self._route.needs is PUBLIC else partial(self._still, request)
-            return await stream.send(request, answer, call.headers, still, self._parts.settings.ask_again_s)
+            return await stream.send(request, answer, call.headers, call.still, self._parts.settings.ask_again_s)
         return answer
 
     def _keyed(self, request: web.Request) -> bool:
@@ -86,8 +86,7 @@ class Bound:
         if self._route.needs is PUBLIC:
             return NOBODY
         visitor = await admit(self._parts.clients, shown(request), address.of(request))
-        credential = visitor.who.credential_id or visitor.who.actor_id
-        request[STANDING] = await limiter.hit("credential", credential, settings.rate_credential)
+        request[STANDING] = await limiter.hit("credential", _named(visitor), settings.rate_credential)
         return visitor
 
     async def _read(self, call: Call) -> dict[str, Any]:
@@ -135,6 +134,11 @@ class Bound:
             status=self._route.status, body=body.encode(answer), content_type="application/json", headers=call.headers
         )
         return fresh(call.request, made)
+
+
+def _named(visitor: Visitor) -> str:
+    """The credential by its id; of one account there may be greater and lesser ones."""
+    return visitor.who.credential_id or visitor.who.actor_id
 
 
 async def resolve(route: Route, call: Call) -> None:

@@ -71,8 +71,13 @@ class Attempt:
     fingerprint: str
 
 
-async def attempt_of(request: web.Request, actor_id: str) -> Attempt | None:
+async def attempt_of(request: web.Request, credential_id: str) -> Attempt | None:
     """The attempt that a request is; None without a key.
+
+    Args:
+        request: as it came.
+        credential_id: that it shows. An answer may hold a secret, so it is repeated to no other credential, not even to
+            one of the same account, which may be cut down to less.
 
     Raises:
         ShipoffError: IDEMPOTENCY_KEY_INVALID.
@@ -83,7 +88,7 @@ async def attempt_of(request: web.Request, actor_id: str) -> Attempt | None:
     match = _KEY.fullmatch(shown[0].strip())
     if match is None or len(shown) > 1:
         raise IDEMPOTENCY_KEY_INVALID("the header Idempotency-Key is malformed")
-    scope = "\n".join((actor_id, request.method, request.path, match[2]))
+    scope = "\n".join((credential_id, request.method, request.path, match[2]))
     content = hashlib.sha256(f"{request.content_type}\n{request.query_string}\n".encode() + await request.read())
     return Attempt(f"shipoff:idempotency:{hashlib.sha256(scope.encode()).hexdigest()}", content.hexdigest())
 

@@ -5,6 +5,8 @@ stdin, in the other a channel (1 stdout, 2 stderr) and its bytes; text messages 
 `{"end": true}` from the client, `{"begun": "ins_…"}`, and at last `{"exit": status}` or `{"error": {code, detail,
 hint}}` from us.
 
+Whoever runs a command is asked again each minute whether they still may, and the command ends when they may not.
+
 A message is read when the one before has been passed on, so a slow end slows the other down and nothing piles up here.
 """
 
@@ -21,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from control.gateway.call import Call
 from control.gateway.models.shell import Shell
 from control.gateway.problems import BODY_INVALID, REQUEST_INVALID, InvalidFieldsError
+from control.gateway.stream import while_allowed
 from kernel.errors import ShipoffError
 from proto.orchestrator.v1.running_pb2 import ExecInput, ExecOutput, ExecSize, ExecStart
 
@@ -50,7 +53,7 @@ async def run(call: Call) -> web.StreamResponse:
         start = await _first(socket, call.found.id, call.who.actor_id)
         # what kernel/rpc makes of the call
         outputs = cast("AsyncGenerator[ExecOutput, None]", call.clients.running.Exec(_inputs(socket, start)))
-        async with aclosing(outputs):
+        async with while_allowed(call.still, call.parts.settings.ask_again_s), aclosing(outputs):
             async for output in outputs:
                 await _pass_on(socket, output)
     except ShipoffError as failure:
