@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from control.projects.catalog.changes import Change
 from control.projects.catalog.rules import BuildSettings
 from control.projects.catalog.service import Project
 from control.projects.deployments.service import Deployment, Request
 from control.projects.previews.service import Preview
 from control.projects.repositories.source import CommitSource
+from kernel.times import ms_of
 from proto.projects.v1 import projects_pb2 as pb
 
 
@@ -39,7 +38,7 @@ def project_to(project: Project) -> pb.Project:
         team_id=project.team_id,
         build=pb.BuildSettings(**{**build, "framework": project.build.framework or "auto"}),
         production_branch=project.production_branch,
-        created_at_ms=_ms(project.created_at),
+        created_at_ms=ms_of(project.created_at),
         live_deployment_id=project.live_deployment_id,
         version=project.version,
     )
@@ -60,8 +59,8 @@ def deployment_to(deployment: Deployment) -> pb.Deployment:
         ref=deployment.ref,
         message=deployment.message,
         url=deployment.url,
-        created_at_ms=_ms(deployment.created_at),
-        updated_at_ms=_ms(deployment.updated_at),
+        created_at_ms=ms_of(deployment.created_at),
+        updated_at_ms=ms_of(deployment.updated_at),
         timings_ms=deployment.timings_ms,
         release_id=deployment.release_id,
         kind=deployment.kind,
@@ -76,9 +75,9 @@ def previews_to(previews: list[Preview]) -> pb.ListPreviewsResponse:
         previews=[
             pb.Preview(
                 environment=one.environment,
-                created_at_ms=_ms(one.created_at),
-                deployed_at_ms=_ms(one.deployed_at),
-                expires_at_ms=_ms(one.expires_at),
+                created_at_ms=ms_of(one.created_at),
+                deployed_at_ms=ms_of(one.deployed_at),
+                expires_at_ms=ms_of(one.expires_at),
             )
             for one in previews
         ]
@@ -96,7 +95,3 @@ def source_to(source: CommitSource | None) -> pb.Source | None:
         username=source.username,
         password=source.password,
     )
-
-
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)

@@ -12,6 +12,7 @@ from control.auth.one_time.service import ONE_TIME_TOKEN_INVALID
 from control.auth.passwords.service import Passwords
 from control.auth.trail import personal_team
 from kernel.errors import ShipoffError
+from kernel.times import ms_of
 from proto.auth.v1 import accounts_pb2 as pb
 from proto.auth.v1.accounts_pb2_grpc import AccountsServicer
 
@@ -97,7 +98,7 @@ class AccountsServer(AccountsServicer):
             verified=found.verified,
             has_password=found.has_password,
             two_factor=found.two_factor,
-            created_at_ms=int(found.created_at.timestamp() * 1000),
+            created_at_ms=ms_of(found.created_at),
         )
 
 

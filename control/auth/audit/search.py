@@ -15,6 +15,7 @@ from kernel import ids
 from kernel.database import Database
 from kernel.database.pool import Row
 from kernel.errors import define
+from kernel.times import ms_of
 
 AUDIT_QUERY_INVALID = define(
     "AUDIT_QUERY_INVALID", source="client", status=422, hint="correct the filter named; leave it out to see everything"
@@ -94,5 +95,4 @@ def _check(query: Query) -> None:
 
 def _at(moment: datetime) -> str:
     """The least id of that millisecond: ids begin with their time (RFC 9562, section 5.7)."""
-    ms = int(moment.timestamp() * 1000)
-    return f"aud_{min(max(ms, 0), (1 << 48) - 1):012x}" + "0" * 20
+    return f"aud_{min(max(ms_of(moment), 0), (1 << 48) - 1):012x}" + "0" * 20

@@ -3,7 +3,6 @@
 # ruff: noqa: N802 - the methods have the names that the .proto gives them
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from control.auth.invitations.rules import Offer
@@ -11,6 +10,7 @@ from control.auth.invitations.service import Invitation, Invitations
 from control.auth.standing import parse, whole_account
 from control.auth.teams.service import missing
 from kernel.authority import Permission, Resource, require
+from kernel.times import ms_of
 from proto.auth.v1 import invitations_pb2 as pb
 from proto.auth.v1.invitations_pb2_grpc import InvitationsServicer
 
@@ -83,10 +83,6 @@ def _message(one: Invitation) -> pb.Invitation:
         project_id=one.offer.project_id,
         project_role=one.offer.project_role or "",
         invited_by=one.invited_by,
-        created_at_ms=_ms(one.created_at),
-        expires_at_ms=_ms(one.expires_at),
+        created_at_ms=ms_of(one.created_at),
+        expires_at_ms=ms_of(one.expires_at),
     )
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

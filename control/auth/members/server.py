@@ -9,6 +9,7 @@ from control.auth.members.service import Member, Members
 from control.auth.standing import parse
 from control.auth.teams.service import missing
 from kernel.authority import Permission, Resource, allowed, current, require
+from kernel.times import ms_of
 from proto.auth.v1 import members_pb2 as pb
 from proto.auth.v1.members_pb2_grpc import MembersServicer
 
@@ -54,6 +55,6 @@ def message(member: Member) -> pb.Member:
         email=member.email,
         name=member.name,
         role=member.role,
-        since_ms=int(member.since.timestamp() * 1000),
+        since_ms=ms_of(member.since),
         in_team=member.in_team,
     )

@@ -15,6 +15,7 @@ from control.auth.oauth.identities import Identities, Identity
 from control.auth.oauth.provider import Provider
 from control.auth.oauth.service import SignIn
 from control.auth.sessions.server import outcome
+from kernel.times import ms_of
 from proto.auth.v1 import oauth_pb2 as pb
 from proto.auth.v1.oauth_pb2_grpc import OAuthServicer
 from proto.auth.v1.sessions_pb2 import LoginResponse
@@ -92,9 +93,7 @@ class OAuthServer(OAuthServicer):
     async def GetDevice(self, request: pb.GetDeviceRequest, context: Any) -> pb.GetDeviceResponse:
         """For a signed-in person, who types a code."""
         found = await self._devices.waiting(signed_in().account_id, request.user_code)
-        return pb.GetDeviceResponse(
-            client=found.client, address=found.address, created_at_ms=int(found.created_at.timestamp() * 1000)
-        )
+        return pb.GetDeviceResponse(client=found.client, address=found.address, created_at_ms=ms_of(found.created_at))
 
     async def AnswerDevice(self, request: pb.AnswerDeviceRequest, context: Any) -> pb.AnswerDeviceResponse:
         """By the caller's session."""
@@ -108,6 +107,6 @@ def _message(identity: Identity) -> pb.Identity:
         id=identity.id,
         provider=identity.provider,
         email=identity.email,
-        created_at_ms=int(identity.created_at.timestamp() * 1000),
-        last_used_at_ms=int(identity.last_used_at.timestamp() * 1000),
+        created_at_ms=ms_of(identity.created_at),
+        last_used_at_ms=ms_of(identity.last_used_at),
     )

@@ -9,6 +9,7 @@ from control.auth.accounts.server import client_of
 from control.auth.caller import signed_in
 from control.auth.sessions.login import Challenge, Login
 from control.auth.sessions.service import Opened, Session, Sessions
+from kernel.times import ms_of
 from proto.auth.v1 import sessions_pb2 as pb
 from proto.auth.v1.sessions_pb2_grpc import SessionsServicer
 
@@ -79,6 +80,6 @@ def _message(session: Session, current_id: str) -> pb.Session:
         address=session.address,
         amr=session.amr,
         current=session.id == current_id,
-        created_at_ms=int(session.created_at.timestamp() * 1000),
-        last_used_at_ms=int(session.last_used_at.timestamp() * 1000),
+        created_at_ms=ms_of(session.created_at),
+        last_used_at_ms=ms_of(session.last_used_at),
     )

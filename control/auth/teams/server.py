@@ -9,6 +9,7 @@ from control.auth.members.service import Members
 from control.auth.standing import whole_account
 from control.auth.teams.service import Team, Teams, missing
 from kernel.authority import Permission, Resource, allowed, current, require
+from kernel.times import ms_of
 from proto.auth.v1 import teams_pb2 as pb
 from proto.auth.v1.teams_pb2_grpc import TeamsServicer
 
@@ -66,6 +67,6 @@ def _message(team: Team) -> pb.Team:
         name=team.name,
         slug=team.slug,
         personal=bool(team.personal_of),
-        created_at_ms=int(team.created_at.timestamp() * 1000),
+        created_at_ms=ms_of(team.created_at),
         role=team.role,
     )

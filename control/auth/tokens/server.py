@@ -12,6 +12,7 @@ from control.auth.teams.service import missing
 from control.auth.tokens.rules import TOKEN_EXPIRY_INVALID, Wanted
 from control.auth.tokens.service import NewToken, Token, Tokens
 from kernel.authority import PERMISSION_DENIED, Permission, Resource, current, require
+from kernel.times import ms_of
 from proto.auth.v1 import tokens_pb2 as pb
 from proto.auth.v1.tokens_pb2_grpc import TokensServicer
 
@@ -112,11 +113,7 @@ def _message(token: Token) -> pb.ApiToken:
         scopes=None if wanted.scopes is None else pb.Scopes(names=sorted(wanted.scopes)),
         project_id=wanted.project_id,
         role=wanted.role or "",
-        created_at_ms=_ms(token.created_at),
-        last_used_at_ms=_ms(token.last_used_at),
-        expires_at_ms=_ms(wanted.expires_at),
+        created_at_ms=ms_of(token.created_at),
+        last_used_at_ms=ms_of(token.last_used_at),
+        expires_at_ms=ms_of(wanted.expires_at),
     )
-
-
-def _ms(moment: datetime | None) -> int:
-    return int(moment.timestamp() * 1000) if moment else 0

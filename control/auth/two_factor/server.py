@@ -9,6 +9,7 @@ from control.auth.accounts.server import client_of
 from control.auth.caller import signed_in
 from control.auth.passwords.service import Passwords
 from control.auth.two_factor.service import TwoFactor
+from kernel.times import ms_of
 from proto.auth.v1 import two_factor_pb2 as pb
 from proto.auth.v1.two_factor_pb2_grpc import TwoFactorServicer
 
@@ -22,8 +23,7 @@ class TwoFactorServer(TwoFactorServicer):
     async def GetTwoFactor(self, request: pb.GetTwoFactorRequest, context: Any) -> pb.TwoFactorStatus:
         """How it stands."""
         found = await self._two_factor.status(signed_in().account_id)
-        since_ms = int(found.since.timestamp() * 1000) if found.since else 0
-        return pb.TwoFactorStatus(enabled=found.on, since_ms=since_ms, recovery_codes=found.recovery_codes)
+        return pb.TwoFactorStatus(enabled=found.on, since_ms=ms_of(found.since), recovery_codes=found.recovery_codes)
 
     async def BeginTwoFactor(self, request: pb.BeginTwoFactorRequest, context: Any) -> pb.BeginTwoFactorResponse:
         """With the password: who found a session open must not lock its owner out."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from control.projects.domains.claim import Claim, State
 from control.projects.domains.names import unicode_of
 from control.projects.domains.records import AppsUrl, records_of
 from control.projects.domains.sight import told
+from kernel.times import ms_of
 from proto.projects.v1 import domains_pb2 as pb
 
 
@@ -38,12 +37,8 @@ def domain_to(claim: Claim, apps: AppsUrl) -> pb.Domain:
             )
             for look in claim.looks
         ],
-        created_at_ms=_ms(claim.created_at),
-        checked_at_ms=_ms(claim.checked_at),
-        verified_at_ms=_ms(claim.verified_at),
-        next_check_at_ms=0 if claim.state is State.EXPIRED else _ms(claim.check_at),
+        created_at_ms=ms_of(claim.created_at),
+        checked_at_ms=ms_of(claim.checked_at),
+        verified_at_ms=ms_of(claim.verified_at),
+        next_check_at_ms=0 if claim.state is State.EXPIRED else ms_of(claim.check_at),
     )
-
-
-def _ms(at: datetime | None) -> int:
-    return int(at.timestamp() * 1000) if at is not None else 0

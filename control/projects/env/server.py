@@ -19,6 +19,7 @@ from kernel.authority import Permission, Resource, allowed
 from kernel.database import Database
 from kernel.database.pool import Transaction
 from kernel.sealing import Sealer
+from kernel.times import ms_of
 from proto.projects.v1 import env_pb2 as pb
 from proto.projects.v1.env_pb2_grpc import EnvVarsServicer
 
@@ -109,7 +110,7 @@ def vars_to(variables: Iterable[EnvVar], values: bool) -> list[pb.EnvVar]:
         pb.EnvVar(
             name=one.name,
             value=one.value if values and not one.secret else None,
-            updated_at_ms=int(one.updated_at.timestamp() * 1000),
+            updated_at_ms=ms_of(one.updated_at),
             scope=one.scope,
             environment=one.environment,
             secret=one.secret,

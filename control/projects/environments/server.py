@@ -3,7 +3,6 @@
 # ruff: noqa: N802 - the methods have the names that the .proto gives them
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from control.projects.catalog.service import Catalog
@@ -14,6 +13,7 @@ from control.projects.environments.service import Environment, Environments
 from kernel.authority import Permission
 from kernel.database import Database
 from kernel.sealing import Sealer
+from kernel.times import ms_of
 from proto.projects.v1 import environments_pb2 as pb
 from proto.projects.v1.environments_pb2_grpc import EnvironmentsServicer
 
@@ -47,10 +47,6 @@ def _to(one: Environment) -> pb.Environment:
         live_deployment_id=one.live_deployment_id,
         url=one.url,
         branch=one.branch,
-        deployed_at_ms=_ms(one.deployed_at),
-        expires_at_ms=_ms(one.expires_at),
+        deployed_at_ms=ms_of(one.deployed_at),
+        expires_at_ms=ms_of(one.expires_at),
     )
-
-
-def _ms(at: datetime | None) -> int:
-    return int(at.timestamp() * 1000) if at else 0

@@ -3,7 +3,6 @@
 # ruff: noqa: N802 - the methods have the names that the .proto gives them
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import orjson
@@ -12,6 +11,7 @@ from control.projects.catalog.service import Catalog
 from control.projects.hooks.deliveries import Deliveries, Delivery
 from control.projects.hooks.service import Hook, Hooks, Owner, Wanted
 from kernel.authority import TEAM_NOT_FOUND, Permission, Resource, require
+from kernel.times import ms_of
 from proto.projects.v1 import hooks_pb2 as pb
 from proto.projects.v1.hooks_pb2_grpc import HooksServicer
 
@@ -106,12 +106,12 @@ def _hook(hook: Hook) -> pb.Hook:
         environments=hook.environments,
         active=hook.active,
         disabled_reason=hook.disabled_reason,
-        failing_since_ms=_ms(hook.failing_since),
+        failing_since_ms=ms_of(hook.failing_since),
         dropped=hook.dropped,
-        created_at_ms=_ms(hook.created_at),
-        updated_at_ms=_ms(hook.updated_at),
+        created_at_ms=ms_of(hook.created_at),
+        updated_at_ms=ms_of(hook.updated_at),
         secret=hook.fresh,
-        old_secret_until_ms=_ms(hook.old_until) if len(hook.secrets) > 1 else 0,
+        old_secret_until_ms=ms_of(hook.old_until) if len(hook.secrets) > 1 else 0,
     )
 
 
@@ -123,14 +123,14 @@ def _delivery(one: Delivery, *, whole: bool = False) -> pb.HookDelivery:
         type=one.type,
         state=one.state,
         attempts=one.attempts,
-        created_at_ms=_ms(one.created_at),
-        next_at_ms=_ms(one.next_at) if one.state == "pending" else 0,
-        finished_at_ms=_ms(one.finished_at),
+        created_at_ms=ms_of(one.created_at),
+        next_at_ms=ms_of(one.next_at) if one.state == "pending" else 0,
+        finished_at_ms=ms_of(one.finished_at),
         payload=orjson.dumps(one.data).decode() if whole else "",
         log=[
             pb.HookAttempt(
                 number=attempt.number,
-                at_ms=_ms(attempt.at),
+                at_ms=ms_of(attempt.at),
                 request_headers=attempt.request_headers,
                 status=attempt.status,
                 response_headers=attempt.response_headers,
@@ -141,7 +141,3 @@ def _delivery(one: Delivery, *, whole: bool = False) -> pb.HookDelivery:
             for attempt in one.log
         ],
     )
-
-
-def _ms(at: datetime | None) -> int:
-    return 0 if at is None else int(at.timestamp() * 1000)

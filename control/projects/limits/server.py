@@ -12,6 +12,7 @@ from control.projects.limits.plans import plan
 from kernel.audit import record
 from kernel.authority import TEAM_NOT_FOUND, Permission, Resource, require, require_platform
 from kernel.database import Database
+from kernel.times import ms_of
 from proto.projects.v1 import limits_pb2 as pb
 from proto.projects.v1.limits_pb2_grpc import LimitsServicer
 
@@ -77,4 +78,4 @@ def _limits(have: Granted, used: dict[str, int]) -> list[pb.TeamLimit]:
 def _next_month_ms() -> int:
     first = this_month()
     following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
-    return int(datetime.combine(following, time(), UTC).timestamp() * 1000)
+    return ms_of(datetime.combine(following, time(), UTC))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from control.projects.repositories.installations import Installation
 from control.projects.repositories.service import Link, Wanted
 from control.projects.webhooks.history import Delivery
+from kernel.times import ms_of
 from proto.projects.v1 import repositories_pb2 as pb
 
 
@@ -46,8 +45,8 @@ def link_to(link: Link) -> pb.Link:
         has_access_token=link.has_token,
         state=state,
         reason=link.detached or ("the GitHub App's installation is suspended" if link.suspended else ""),
-        created_at_ms=_ms(link.created_at),
-        updated_at_ms=_ms(link.updated_at),
+        created_at_ms=ms_of(link.created_at),
+        updated_at_ms=ms_of(link.updated_at),
     )
 
 
@@ -60,7 +59,7 @@ def installation_to(one: Installation) -> pb.Installation:
         account_type=one.account_type,
         suspended=one.suspended,
         claimed_by=one.claimed_by,
-        claimed_at_ms=_ms(one.claimed_at),
+        claimed_at_ms=ms_of(one.claimed_at),
     )
 
 
@@ -84,12 +83,8 @@ def delivery_to(one: Delivery) -> pb.Delivery:
         state=one.state,
         attempts=one.attempts,
         error=one.error,
-        received_at_ms=_ms(one.received_at),
-        done_at_ms=_ms(one.done_at),
+        received_at_ms=ms_of(one.received_at),
+        done_at_ms=ms_of(one.done_at),
         bytes=one.bytes,
         outcomes=outcomes,
     )
-
-
-def _ms(at: datetime | None) -> int:
-    return 0 if at is None else int(at.timestamp() * 1000)
