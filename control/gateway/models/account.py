@@ -60,7 +60,7 @@ class AccountShape(TypedDict):
         id: acc_….
         email: its address.
         name: what others see.
-        team: tem_… of the team that it has for itself.
+        personal_team_id: tem_… of the team that it has for itself.
         owner: whether it is the platform's first account.
         verified: whether the address is proven.
         has_password: whether one was ever set; without one, `/v1/auth/password/forgot` sets it.
@@ -71,7 +71,7 @@ class AccountShape(TypedDict):
     id: str
     email: str
     name: str
-    team: str
+    personal_team_id: str
     owner: bool
     verified: bool
     has_password: bool
@@ -85,7 +85,7 @@ def account(message: accounts_pb2.Me) -> AccountShape:
         "id": message.id,
         "email": message.email,
         "name": message.name,
-        "team": message.personal_team_id,
+        "personal_team_id": message.personal_team_id,
         "owner": message.is_owner,
         "verified": message.verified,
         "has_password": message.has_password,

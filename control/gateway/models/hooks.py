@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypedDict
 import orjson
 from pydantic import Field
 
-from control.gateway.models.base import Body, Json, Page, Short, time_of, time_or_none
+from control.gateway.models.base import Body, Json, Short, time_of, time_or_none
 from proto.projects.v1 import hooks_pb2
 
 Url = Annotated[str, Field(max_length=2048)]
@@ -96,15 +96,6 @@ class HookList(TypedDict):
     """
 
     hooks: list[HookShape]
-
-
-class DeliveryPage(Page):
-    """Which part of the log.
-
-    Attributes:
-        limit: how many at most.
-        cursor: the `next_cursor` of the page before; absent for the first.
-    """
 
 
 class DeliveryShape(TypedDict):

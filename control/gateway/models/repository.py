@@ -175,7 +175,7 @@ class ReceivedShape(TypedDict):
         error: of the last attempt that failed.
         bytes: of its body.
         received_at: RFC 3339.
-        done_at: RFC 3339; null while it is not over.
+        finished_at: RFC 3339; null while it is not over.
         outcomes: what it did in this project.
     """
 
@@ -187,7 +187,7 @@ class ReceivedShape(TypedDict):
     error: str | None
     bytes: int
     received_at: str
-    done_at: str | None
+    finished_at: str | None
     outcomes: list[OutcomeShape]
 
 
@@ -243,7 +243,7 @@ def delivery(message: pb.Delivery) -> ReceivedShape:
         "error": message.error or None,
         "bytes": message.bytes,
         "received_at": time_of(message.received_at_ms),
-        "done_at": time_or_none(message.done_at_ms),
+        "finished_at": time_or_none(message.done_at_ms),
         "outcomes": [
             {
                 "action": one.action,

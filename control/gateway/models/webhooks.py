@@ -12,12 +12,12 @@ class TakenShape(TypedDict):
 
     Attributes:
         status: `queued`, `duplicate` or `ignored`.
-        delivery: dlv_…, when it was queued.
+        delivery_id: dlv_…, when it was queued.
         reason: why it is ignored.
     """
 
     status: str
-    delivery: str | None
+    delivery_id: str | None
     reason: str | None
 
 
@@ -25,6 +25,6 @@ def taken(message: Accepted) -> TakenShape:
     """The answer to a delivery."""
     return {
         "status": message.status,
-        "delivery": message.delivery_id or None,
+        "delivery_id": message.delivery_id or None,
         "reason": message.reason or None,
     }

@@ -26,6 +26,12 @@ PARTS: Final = {
     "invitation": "The invitation's id (inv_…).",
     "token": "The token's id (tok_…).",
     "domain": "The domain's id (dom_…) or name.",
+    "session": "The session's id (ses_…).",
+    "identity": "The identity's id (idn_…).",
+    "hook": "The hook's id (hok_…).",
+    "delivery": "The delivery's id (dlv_…).",
+    "provider": "The provider's id.",
+    "link": "What stands in the webhook's address.",
 }
 _PART: Final = re.compile(r"\{(\w+)(?::[^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}")
 ANSWERED: Final = {

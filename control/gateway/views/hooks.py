@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from control.gateway.call import Call
 from control.gateway.models import hooks as models
-from control.gateway.models.base import next_cursor
+from control.gateway.models.base import Page, next_cursor
 from proto.projects.v1 import hooks_pb2
 
 
@@ -52,7 +52,7 @@ async def ping(call: Call) -> models.DeliveryShape:
     return models.delivery(await call.clients.hooks.PingHook(_hook(call)))
 
 
-async def deliveries(call: Call, query: models.DeliveryPage) -> models.DeliveryList:
+async def deliveries(call: Call, query: Page) -> models.DeliveryList:
     """GET /v1/projects/{project}/hooks/{hook}/deliveries: what it was told, newest first."""
     request = hooks_pb2.ListHookDeliveriesRequest(hook=_hook(call), limit=query.limit, before=query.cursor)
     found = (await call.clients.hooks.ListDeliveries(request)).deliveries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from control.gateway.call import Call
 from control.gateway.models import repository as models
-from control.gateway.models.base import Page
+from control.gateway.models.base import Page, next_cursor
 from proto.projects.v1 import repositories_pb2 as pb
 
 
@@ -14,7 +14,7 @@ async def show(call: Call) -> models.RepositoryShape:
     return models.repository(found, call.parts.settings.public_url)
 
 
-async def put(call: Call, body: models.LinkRepository) -> models.LinkedShape:
+async def link(call: Call, body: models.LinkRepository) -> models.LinkedShape:
     """PUT /v1/projects/{project}/repository: links the project to a repository, in place of the one that it has.
 
     The answer holds the secret for the host's webhook, which is not shown again.
@@ -26,7 +26,7 @@ async def put(call: Call, body: models.LinkRepository) -> models.LinkedShape:
     }
 
 
-async def change(call: Call, body: models.ChangeRepository) -> models.RepositoryShape:
+async def update(call: Call, body: models.ChangeRepository) -> models.RepositoryShape:
     """PATCH /v1/projects/{project}/repository: changes what the body names of the link."""
     found = await call.clients.repositories.UpdateLink(body.message(call.found.id))
     return models.repository(found, call.parts.settings.public_url)
@@ -41,11 +41,13 @@ async def deliveries(call: Call, query: Page) -> models.ReceivedList:
     """GET /v1/projects/{project}/repository/deliveries: lists the webhooks that came, with what they did."""
     request = pb.ListDeliveriesRequest(project_id=call.found.id, limit=query.limit, before=query.cursor)
     found = (await call.clients.repositories.ListDeliveries(request)).deliveries
-    more = len(found) == query.limit
-    return {"deliveries": [models.delivery(one) for one in found], "next_cursor": found[-1].id if more else None}
+    return {
+        "deliveries": [models.delivery(one) for one in found],
+        "next_cursor": next_cursor(found, query.limit, lambda last: last.id),
+    }
 
 
 async def redeliver(call: Call) -> models.ReceivedShape:
-    """POST /v1/projects/{project}/repository/deliveries/{id}/redeliver: has a delivery done again, for this project."""
-    request = pb.RedeliverRequest(project_id=call.found.id, delivery_id=call.named("id"))
+    """POST /v1/projects/{project}/repository/deliveries/{delivery}/redeliver: has it done again, for this project."""
+    request = pb.RedeliverRequest(project_id=call.found.id, delivery_id=call.named("delivery"))
     return models.delivery(await call.clients.repositories.Redeliver(request))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from control.gateway.call import Call
 from control.gateway.models import hooks as models
+from control.gateway.models.base import Page
 from control.gateway.views import hooks
 
 
@@ -42,7 +43,7 @@ async def ping(call: Call) -> models.DeliveryShape:
     return await hooks.ping(call)
 
 
-async def deliveries(call: Call, query: models.DeliveryPage) -> models.DeliveryList:
+async def deliveries(call: Call, query: Page) -> models.DeliveryList:
     """GET /v1/teams/{team}/hooks/{hook}/deliveries: what it was told, newest first."""
     return await hooks.deliveries(call, query)
 

@@ -9,7 +9,8 @@ import typer
 from stack.cli.client import link, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import Exit, Failure, reported
-from stack.cli.client.releases import Environment, Json, Project, finish
+from stack.cli.client.options import Project
+from stack.cli.client.releases import Environment, Json, finish
 
 Deployment = Annotated[str, typer.Argument(help="dep_…; default: the newest canary.")]
 COOKIE: Final = "shipoff-release"

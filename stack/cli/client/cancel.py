@@ -10,7 +10,7 @@ from kernel.deployments import UNFINISHED
 from stack.cli.client import link
 from stack.cli.client.api import Api
 from stack.cli.client.failures import Exit, Failure, reported
-from stack.cli.client.releases import Project
+from stack.cli.client.options import Project
 
 
 @reported

@@ -13,8 +13,8 @@ import typer
 from stack.cli.client import access, git, link, session, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import Exit, Failure, reported
+from stack.cli.client.options import Json
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Project = Annotated[str | None, typer.Argument(help="Name; default: what this folder is linked to.")]
 RECONNECT_S: Final = 60.0  # how long `logs -f` tries to go on after the platform was lost
 

@@ -10,7 +10,7 @@ import typer
 from stack.cli.client import link, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import Exit, Failure, reported
-from stack.cli.client.releases import Json, Project
+from stack.cli.client.options import Json, Project
 
 Domain = Annotated[str, typer.Argument(help="Its name, e.g. www.example.org or *.example.org, or dom_….")]
 

@@ -12,9 +12,9 @@ import typer
 from stack.cli.client import link, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import Exit, Failure, reported
+from stack.cli.client.options import Project
 from stack.cli.client.releases import follow_change
 
-Project = Annotated[str | None, typer.Option("--project", "-p", help="Default: what this folder is linked to.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, values in clear.")]
 Deploy = Annotated[bool, typer.Option(help="Bring it live at once, without a build.")]
 Environment = Annotated[

@@ -9,9 +9,7 @@ import typer
 from stack.cli.client import link, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import reported
-from stack.cli.client.releases import Project
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+from stack.cli.client.options import Json, Project
 
 
 @reported

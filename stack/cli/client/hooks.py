@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from stack.cli.client import link, show
+from stack.cli.client import link, named, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import Exit, Failure, reported
+from stack.cli.client.options import Json, Project
 
-Project = Annotated[str | None, typer.Option("--project", "-p", help="Default: what this folder is linked to.")]
-Team = Annotated[str, typer.Option("--team", help="Of this team as a whole (tem_…), not of a project.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Team = Annotated[str, typer.Option("--team", "-t", help="Its slug or id: of this team as a whole, not of a project.")]
 Hook = Annotated[str, typer.Argument(help="Its id (hok_…).")]
 Delivery = Annotated[str, typer.Argument(help="Its id (dlv_…).")]
 Events = Annotated[list[str] | None, typer.Option("--event", "-e", help="Hears this event; may be repeated.")]
@@ -35,7 +34,8 @@ def register(app: typer.Typer) -> None:
 @reported
 def list_hooks(project: Project = None, team: Team = "", as_json: Json = False) -> None:
     """Lists the hooks of a project, or of a team."""
-    found = Api().get(*_of(project, team), "hooks")
+    api = Api()
+    found = api.get(*_of(api, project, team), "hooks")
     if as_json:
         show.as_json(found)
         return
@@ -62,7 +62,8 @@ def create_hook(
         "events": events or [],
         "environments": environments or [],
     }
-    made = Api().post(*_of(project, team), "hooks", body=body)
+    api = Api()
+    made = api.post(*_of(api, project, team), "hooks", body=body)
     if as_json:
         show.as_json(made)
         return
@@ -93,7 +94,8 @@ def update_hook(
     body = {name: value for name, value in wanted.items() if value is not None}
     if not body:
         raise Failure("NOTHING_TO_CHANGE", "no change was named", "shipoff hooks update --help", Exit.USAGE)
-    changed = Api().patch(*_of(project, team), "hooks", hook, body=body)
+    api = Api()
+    changed = api.patch(*_of(api, project, team), "hooks", hook, body=body)
     if as_json:
         show.as_json(changed)
         return
@@ -103,14 +105,16 @@ def update_hook(
 @reported
 def delete_hook(hook: Hook, project: Project = None, team: Team = "") -> None:
     """Deletes a hook with its log."""
-    Api().delete(*_of(project, team), "hooks", hook)
+    api = Api()
+    api.delete(*_of(api, project, team), "hooks", hook)
     print(f"{hook} is deleted")
 
 
 @reported
 def rotate_hook(hook: Hook, project: Project = None, team: Team = "", as_json: Json = False) -> None:
     """Gives a webhook a new secret; the one before signs beside it for a day."""
-    made = Api().post(*_of(project, team), "hooks", hook, "rotate", body={})
+    api = Api()
+    made = api.post(*_of(api, project, team), "hooks", hook, "rotate", body={})
     if as_json:
         show.as_json(made)
         return
@@ -121,7 +125,8 @@ def rotate_hook(hook: Hook, project: Project = None, team: Team = "", as_json: J
 @reported
 def ping_hook(hook: Hook, project: Project = None, team: Team = "", as_json: Json = False) -> None:
     """Sends a test; what became of it: shipoff hooks deliveries HOOK."""
-    made = Api().post(*_of(project, team), "hooks", hook, "ping", body={})
+    api = Api()
+    made = api.post(*_of(api, project, team), "hooks", hook, "ping", body={})
     if as_json:
         show.as_json(made)
         return
@@ -138,7 +143,8 @@ def list_deliveries(
     as_json: Json = False,
 ) -> None:
     """Shows what a hook was told, newest first, or all about one delivery."""
-    api, where = Api(), (*_of(project, team), "hooks", hook, "deliveries")
+    api = Api()
+    where = (*_of(api, project, team), "hooks", hook, "deliveries")
     if delivery:
         found = api.get(*where, delivery)
         if as_json:
@@ -160,15 +166,16 @@ def list_deliveries(
 @reported
 def redeliver(hook: Hook, delivery: Delivery, project: Project = None, team: Team = "", as_json: Json = False) -> None:
     """Sends a message once more, under the id that its receiver knows."""
-    made = Api().post(*_of(project, team), "hooks", hook, "deliveries", delivery, "redeliver", body={})
+    api = Api()
+    made = api.post(*_of(api, project, team), "hooks", hook, "deliveries", delivery, "redeliver", body={})
     if as_json:
         show.as_json(made)
         return
     print(f"{made['id']} is on its way")
 
 
-def _of(project: str | None, team: str) -> tuple[str, str]:
-    return ("teams", team) if team else ("projects", link.project(project))
+def _of(api: Api, project: str | None, team: str) -> tuple[str, str]:
+    return ("teams", named.team_id(api, team)) if team else ("projects", link.project(project))
 
 
 def _where(project: str | None, team: str) -> str:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from stack.cli.client import show
+from stack.cli.client import named, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import reported
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+from stack.cli.client.options import Json, Team
 
 
 @reported
 def limits(
-    team: Annotated[str, typer.Option("--team", help="Its id (tem_…); default: your own.")] = "",
+    team: Team = "",
     as_json: Json = False,
 ) -> None:
     """Shows a team's limits and what is used of them."""
     api = Api()
-    found = api.get("teams", team or f"tem_{api.get('me')['id'][4:]}", "limits")
+    found = api.get("teams", named.team_id(api, team), "limits")
     if as_json:
         show.as_json(found)
         return

@@ -17,11 +17,24 @@ def team(api: Api, named: str) -> dict[str, Any]:
     Raises:
         Failure: TEAM_NOT_FOUND.
     """
+    wanted = named or api.get("me")["personal_team_id"]  # others' personal teams may be among those that one belongs to
     for one in api.get("teams")["teams"]:
-        if one["personal"] if not named else named in (one["id"], one["slug"]):
+        if wanted in (one["id"], one["slug"]):
             return dict(one)
     what = f"you are in no team {named!r}" if named else "this token has no personal team"
     raise Failure("TEAM_NOT_FOUND", what, "see your teams: shipoff teams list", Exit.NOT_FOUND)
+
+
+def team_id(api: Api, named: str) -> str:
+    """The id of a team.
+
+    Args:
+        named: an id, which is taken as it is; else as for `team`.
+
+    Raises:
+        Failure: TEAM_NOT_FOUND.
+    """
+    return named if named.startswith("tem_") else str(team(api, named)["id"])
 
 
 def account(api: Api, where: tuple[str, ...], named: str) -> str:

@@ -12,10 +12,9 @@ import typer
 from stack.cli.client import link, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import Exit, Failure, reported
+from stack.cli.client.options import Json, Project
 
-Project = Annotated[str | None, typer.Option("--project", "-p", help="Default: what this folder is linked to.")]
 Environment = Annotated[str, typer.Option("--environment", "-e", help="Which one.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 WAIT_S: Final = 300.0  # for a restart to be through
 POLL_S: Final = 0.5
 _RANGE: Final = re.compile(r"(\d{1,4})(?:\.\.(\d{1,4}))?")

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from stack.cli.client import show
+from stack.cli.client import named, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import Exit, Failure, reported
+from stack.cli.client.options import Json
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Text = str | None
 
 
@@ -54,11 +54,12 @@ def update_project(
 @reported
 def transfer_project(
     project: Annotated[str, typer.Argument(help="Project.")],
-    team: Annotated[str, typer.Argument(help="tem_… in which you may make projects.")],
+    team: Annotated[str, typer.Argument(help="Slug or id of one in which you may make projects.")],
     as_json: Json = False,
 ) -> None:
     """Gives a project to another team; what runs goes on."""
-    moved = Api().post("projects", project, "transfer", body={"team": team})
+    api = Api()
+    moved = api.post("projects", project, "transfer", body={"team": named.team_id(api, team)})
     if as_json:
         show.as_json(moved)
         return

@@ -10,8 +10,8 @@ import typer
 from stack.cli.client import link, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import Exit, Failure, reported
+from stack.cli.client.options import Project
 
-Project = Annotated[str | None, typer.Option("--project", "-p", help="Default: what this folder is linked to.")]
 Environment = Annotated[str, typer.Option("--environment", "-e", help="Where.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON; progress goes to stderr.")]
 

@@ -9,13 +9,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import typer
 
-from stack.cli.client import link, show
+from stack.cli.client import link, named, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import Exit, Failure, reported
+from stack.cli.client.options import Json, Project, Team
 
-Project = Annotated[str | None, typer.Option("--project", "-p", help="Default: what this folder is linked to.")]
-Team = Annotated[str, typer.Option("--team", help="Of this team (tem_…); default: your own.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Branch = Annotated[str | None, typer.Option("--branch", help="What is deployed to production.")]
 RootDir = Annotated[str | None, typer.Option("--root-dir", help="The app's folder in the repository.")]
 Watch = Annotated[list[str] | None, typer.Option("--watch", help="A push deploys only if it touches this; repeatable.")]
@@ -159,7 +157,7 @@ def redeliver(
 def install_app(team: Team = "", as_json: Json = False) -> None:
     """Begins to install the GitHub App for a team; GitHub's page says how it ends."""
     api = Api()
-    begun = api.post("teams", _team(api, team), "installations", body={})
+    begun = api.post("teams", named.team_id(api, team), "installations", body={})
     if as_json:
         show.as_json(begun)
         return
@@ -191,7 +189,7 @@ def claim_installation(
 def list_installations(team: Team = "", as_json: Json = False) -> None:
     """Lists the GitHub installations that a team has claimed."""
     api = Api()
-    found = api.get("teams", _team(api, team), "installations")
+    found = api.get("teams", named.team_id(api, team), "installations")
     if as_json:
         show.as_json(found)
         return
@@ -245,10 +243,6 @@ def _installation_of(api: Api, project: str, full_name: str) -> int:
             return int(one["id"])
     hint = f"shipoff repo install --team {team}"
     raise Failure("NOT_INSTALLED", f"the team has no GitHub App in {owner}", hint, Exit.NOT_FOUND)
-
-
-def _team(api: Api, team: str) -> str:
-    return team or f"tem_{api.get('me')['id'].removeprefix('acc_')}"
 
 
 def _did(delivery: dict[str, Any]) -> str:

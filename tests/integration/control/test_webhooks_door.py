@@ -59,11 +59,11 @@ async def test_a_push_by_webhook_becomes_a_deployment(driver: Driver, plane: Pla
     event = await driver.requested(project["id"])
     assert event.environment == "production"
     assert await send(driver, link["webhook_url"], body, headers) == (
-        200, {"status": "duplicate", "delivery": None, "reason": None},
+        200, {"status": "duplicate", "delivery_id": None, "reason": None},
     )  # fmt: skip
     await driver.until(project["id"], event.deployment_id, "QUEUED")
     (delivery,) = (await driver.call("GET", f"/v1/projects/{project['id']}/repository/deliveries"))["deliveries"]
-    assert (delivery["id"], delivery["state"], delivery["bytes"]) == (answer["delivery"], "done", len(body))
+    assert (delivery["id"], delivery["state"], delivery["bytes"]) == (answer["delivery_id"], "done", len(body))
     assert delivery["outcomes"][0]["deployment_id"] == event.deployment_id
     path = f"/v1/projects/{project['id']}/repository/deliveries/{delivery['id']}/redeliver"
     assert (await driver.call("POST", path, {}, 202))["state"] == "queued"

@@ -182,7 +182,7 @@ async def things(driver: Driver, own: Tenant, project_id: str) -> dict[str, str]
     for prefix, base, role in (("", at, {"role": "VIEWER"}), ("me.", "/v1/me", {})):
         minted = await as_who(driver, owner, "POST", f"{base}/tokens", {"name": name(), **role})
         found[f"{prefix}token"] = minted["token"]["id"]
-    return found | {"repository.id": await webhook_delivery(driver, owner, at)}
+    return found | {"repository.delivery": await webhook_delivery(driver, owner, at)}
 
 
 async def webhook_delivery(driver: Driver, owner: str, at: str) -> str:
@@ -191,7 +191,7 @@ async def webhook_delivery(driver: Driver, owner: str, at: str) -> str:
     made = await as_who(driver, owner, "PUT", f"{at}/repository", link)
     body = push()
     _, answer = await send(driver, made["link"]["webhook_url"], body, signed(made["webhook_secret"], body))
-    return str(answer["delivery"])
+    return str(answer["delivery_id"])
 
 
 def name() -> str:
