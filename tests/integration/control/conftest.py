@@ -6,13 +6,9 @@ from __future__ import annotations
 import base64
 import os
 import secrets
-import subprocess
-import sys
 import tempfile
-import time
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -33,25 +29,31 @@ from stack.ports import free_ports
 from tests.integration.control import dns
 from tests.integration.control.driver import Driver, Plane
 from tests.integration.control.github import GitHubServer
+from tests.integration.control.processes import MODULES, running
 from tests.integration.control.realm import Realm
 from tests.integration.control.yard import Yard
 
-MODULES = {
-    "auth": "control.auth",
-    "projects": "control.projects",
-    "logsink": "logsink",
-    "orchestrator": "tests.integration.control.doors",
-    "gateway": "control.gateway",
-}
 SCHEMAS = {"auth": "control.auth", "projects": "control.projects", "logsink": "logsink", "orchestrator": "orchestrator"}
-READY_S = 30.0
 
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
     """Of the projects service, empty."""
-    migrate(database_url, "control.projects")
-    opened = await Database.connect(database_url, max_size=8)
+    async with _migrated(database_url, "control.projects") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def auth_database(database_url: str) -> AsyncIterator[Database]:
+    """Of the service auth, empty."""
+    async with _migrated(database_url, "control.auth") as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def _migrated(url: str, package: str) -> AsyncIterator[Database]:
+    migrate(url, package)
+    opened = await Database.connect(url, max_size=8)
     yield opened
     await opened.close()
 
@@ -138,19 +140,10 @@ def plane(servers: object, postgres_url: str, redis_server: str, plane_names: dn
             url = servers.run(_database(postgres_url))  # type: ignore[attr-defined]  # Servers of tests/conftest.py
             migrate(url, package)
             environment[f"SHIPOFF_{name.upper()}_DATABASE_URL"] = url
-        running = [_start(name, environment, Path(folder)) for name in MODULES]
-        try:
-            for name in MODULES:
-                await_ready(ports[f"{name}.admin"], Path(folder) / f"{name}.log")
+        with running(MODULES, environment, Path(folder)) as processes:
             token = servers.run(_bootstrap(ports["auth.listen"], environment))  # type: ignore[attr-defined]
             service_token = environment["SHIPOFF_SERVICE_TOKEN"]
-            processes = dict(zip(MODULES, running, strict=True))
             yield Plane(ports, service_token, token, redis_server, environment, processes)
-        finally:
-            for process in reversed(running):
-                process.terminate()
-            for process in running:
-                process.wait(15)
 
 
 @pytest.fixture
@@ -192,23 +185,6 @@ def _environment(folder: Path, ports: dict[str, int], redis_url: str) -> dict[st
         "SHIPOFF_RUN_DIR": str(folder / "run"),
         "SHIPOFF_OWNER_PID": str(os.getpid()),
     }
-
-
-def _start(name: str, environment: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
-    with (folder / f"{name}.log").open("ab") as log:
-        return subprocess.Popen([sys.executable, "-m", MODULES[name]], env=environment, stdout=log, stderr=log)
-
-
-def await_ready(port: int, log: Path) -> None:
-    """Waits for 200 from /readyz of an admin door."""
-    give_up = time.monotonic() + READY_S
-    while time.monotonic() < give_up:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    raise AssertionError(f"not ready: {log.read_text()[-4000:]}")
 
 
 async def _database(postgres_url: str) -> str:

@@ -20,6 +20,7 @@ from proto.auth.v1.auth_pb2_grpc import AuthStub
 from proto.logsink.v1 import logsink_pb2
 from proto.logsink.v1.logsink_pb2_grpc import LogsStub
 from proto.projects.v1.projects_pb2_grpc import ProjectsStub
+from tests.integration.control.processes import Process
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Plane:
     token: str
     redis_url: str
     environment: dict[str, str]
-    processes: dict[str, subprocess.Popen[bytes]]
+    processes: dict[str, Process]
 
     @property
     def url(self) -> str:

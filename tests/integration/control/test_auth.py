@@ -7,7 +7,7 @@ import base64
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import jwt
@@ -18,7 +18,7 @@ from control.auth.limits import Limits
 from control.auth.server import AuthServer
 from control.auth.tokens.service import Tokens
 from kernel.authority import Kind, Principal, acting_as, become, passport, platform
-from kernel.database import Database, migrate
+from kernel.database import Database
 from kernel.errors import ShipoffError
 from kernel.sealing import Sealer
 from proto.auth.v1 import auth_pb2 as pb
@@ -53,11 +53,8 @@ async def principal(server: AuthServer, credential: str) -> Principal:
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    migrate(database_url, "control.auth")
-    opened = await Database.connect(database_url, max_size=8)
-    yield opened
-    await opened.close()
+def database(auth_database: Database) -> Database:
+    return auth_database
 
 
 async def test_one_of_many_first_starts_wins(database: Database) -> None:

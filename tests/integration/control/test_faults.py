@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +11,12 @@ import pytest
 
 from kernel import tasks
 from stack.ports import free_ports
-from tests.integration.control.conftest import await_ready
 from tests.integration.control.driver import Driver, Plane, Work
+from tests.integration.control.processes import Process, running
 
 
 @pytest.fixture
-def second(plane: Plane, tmp_path: Path) -> Iterator[tuple[Plane, subprocess.Popen[bytes]]]:
+def second(plane: Plane, tmp_path: Path) -> Iterator[tuple[Plane, Process]]:
     """A second gateway over the same repositories, whose death the others do not notice."""
     listen, admin = free_ports(2)
     environment = {
@@ -28,21 +26,14 @@ def second(plane: Plane, tmp_path: Path) -> Iterator[tuple[Plane, subprocess.Pop
         "SHIPOFF_GATEWAY_PUSH_WAIT_S": "60",
         "SHIPOFF_RUN_DIR": str(tmp_path / "run"),
     }
-    log = tmp_path / "gateway.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen([sys.executable, "-m", "control.gateway"], env=environment, stdout=out, stderr=out)
-    try:
-        await_ready(admin, log)
-        yield replace(plane, ports={**plane.ports, "gateway.listen": listen}), process
-    finally:
-        process.kill()
-        process.wait(10)
+    with running(("gateway",), environment, tmp_path) as processes:
+        yield replace(plane, ports={**plane.ports, "gateway.listen": listen}), processes["gateway"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 async def test_a_push_ends_with_the_gateway_and_the_branch_catches_up(
     plane: Plane,
-    second: tuple[Plane, subprocess.Popen[bytes]],
+    second: tuple[Plane, Process],
     driver: Driver,
     tmp_path: Path,
     number: signal.Signals,

@@ -13,7 +13,7 @@ import pytest
 from control.auth.keys.service import Keys
 from control.auth.people import People
 from control.auth.settings import AuthSettings
-from kernel.database import Database, migrate
+from kernel.database import Database
 from kernel.sealing import Sealer
 from kernel.streams import connect
 from tests.integration.control.auth.rig import Rig
@@ -33,14 +33,6 @@ class Projects:
 
 
 MakeRig = Callable[..., Awaitable[Rig]]
-
-
-@pytest.fixture
-async def auth_database(database_url: str) -> AsyncIterator[Database]:
-    migrate(database_url, "control.auth")
-    opened = await Database.connect(database_url, max_size=8)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from stack.ports import free_ports
-from tests.integration.control.conftest import await_ready
 from tests.integration.control.driver import Plane
+from tests.integration.control.processes import running
 
 DASHBOARD = "https://dashboard.example.org"
 
@@ -56,13 +54,5 @@ def _gateway(plane: Plane, settings: dict[str, object]) -> Iterator[Gateway]:
             **settings,
         }
         named = {f"SHIPOFF_GATEWAY_{name.upper()}": str(value) for name, value in given.items()}
-        log = Path(folder) / "gateway.log"
-        with log.open("ab") as out:
-            command = [sys.executable, "-m", "control.gateway"]
-            process = subprocess.Popen(command, env={**plane.environment, **named}, stdout=out, stderr=out)
-        try:
-            await_ready(admin, log)
+        with running(("gateway",), {**plane.environment, **named}, Path(folder)):
             yield Gateway(f"http://127.0.0.1:{listen}", f"http://127.0.0.1:{admin}", plane)
-        finally:
-            process.terminate()
-            process.wait(15)

@@ -14,14 +14,13 @@ import pytest
 from control.auth.oauth.outbound import Outbound
 from control.auth.oauth.settings import OAuthSettings
 from kernel.authority import become, platform
-from kernel.database import Database, migrate
+from kernel.database import Database
 from stack.ports import free_ports
 from tests.integration.control.auth.test_rest_people import Person
-from tests.integration.control.conftest import _start as start
-from tests.integration.control.conftest import await_ready
 from tests.integration.control.driver import Plane
 from tests.integration.control.oauth.evil import CLIENT, Evil
 from tests.integration.control.oauth.surfer import Surfer
+from tests.integration.control.processes import running
 from tests.npm import provider
 
 PUBLIC = "http://127.0.0.1:8000"
@@ -52,11 +51,8 @@ def issuer() -> Iterator[str]:
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    migrate(database_url, "control.auth")
-    opened = await Database.connect(database_url, max_size=8)
-    yield opened
-    await opened.close()
+def database(auth_database: Database) -> Database:
+    return auth_database
 
 
 @pytest.fixture
@@ -116,16 +112,8 @@ def doors(plane: Plane) -> Iterator[Plane]:
             "SHIPOFF_GATEWAY_REPOS_DIR": plane.environment["SHIPOFF_GATEWAY_REPOS_DIR"],
             "SHIPOFF_RUN_DIR": f"{folder}/run",
         }
-        running = [start(name, environment, Path(folder)) for name in ("auth", "gateway")]
-        try:
-            for name in ("auth", "gateway"):
-                await_ready(ports[f"{name}.admin"], Path(folder) / f"{name}.log")
+        with running(("auth", "gateway"), environment, Path(folder)):
             yield replace(plane, ports={**plane.ports, **ports}, environment=environment)
-        finally:
-            for process in reversed(running):
-                process.terminate()
-            for process in running:
-                process.wait(15)
 
 
 @pytest.fixture

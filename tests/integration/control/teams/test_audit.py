@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +15,7 @@ from control.auth.audit.server import AuditServer
 from control.auth.audit.service import AuditLog
 from kernel import audit
 from kernel.authority import Kind, Principal, acting_as
-from kernel.database import Database, migrate
+from kernel.database import Database
 from kernel.errors import ShipoffError
 from kernel.events import AuditRecorded, Envelope
 from kernel.streams import Consumer, OutboxRelay, connect
@@ -30,11 +29,8 @@ ADA = Principal(Kind.SESSION, "acc_ada", "ada@example.org", "ses_1", teams={"tem
 
 
 @pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    migrate(database_url, "control.auth")
-    opened = await Database.connect(database_url, max_size=8)
-    yield opened
-    await opened.close()
+def database(auth_database: Database) -> Database:
+    return auth_database
 
 
 async def kept(database: Database, action: str, **more: Any) -> None:
