@@ -94,3 +94,13 @@ UNAUTHENTICATED = define("UNAUTHENTICATED", source="client", status=401)
 FORBIDDEN = define("FORBIDDEN", source="client", status=403)
 NOT_FOUND = define("NOT_FOUND", source="client", status=404)
 CONFLICT = define("CONFLICT", source="client", status=409)
+
+
+def reason_of(error: Exception, most: int = 500) -> str:
+    """What may be kept and shown of a failure: one of ours in its words, any other by its type, since its text may hold
+    anything.
+
+    Args:
+        most: characters.
+    """
+    return str(error)[:most] if isinstance(error, ShipoffError) else type(error).__name__

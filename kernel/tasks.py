@@ -7,6 +7,7 @@ awaits fails in silence.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
@@ -32,20 +33,33 @@ def _finished(task: asyncio.Task[Any]) -> None:
         log.error("background task %s failed", task.get_name(), exc_info=error)
 
 
-async def repeat(work: Callable[[], Awaitable[object]], every_s: float, trouble: str) -> None:
+async def repeat(
+    work: Callable[[], Awaitable[object]], every_s: float, trouble: str, wake: asyncio.Event | None = None
+) -> None:
     """Does a piece of work over and over, with a pause before each turn; one that fails does not end it.
 
     Args:
         trouble: what is logged of a turn that failed, before the reason: "releases are not swept".
+        wake: ends a pause early when it is set, also when that was during the turn before.
     """
     while True:
-        await asyncio.sleep(every_s)
+        await _pause(every_s, wake)
         try:
             await work()
         except (ShipoffError, OSError) as error:
             log.warning("%s: %s", trouble, error)
         except Exception:
             log.exception("%s, by a fault", trouble)
+
+
+async def _pause(seconds: float, wake: asyncio.Event | None) -> None:
+    if wake is None:
+        await asyncio.sleep(seconds)
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await wake.wait()
+    wake.clear()
 
 
 async def stop(*tasks: asyncio.Task[Any] | None, within_s: float = 5.0) -> None:

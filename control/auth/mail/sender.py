@@ -15,7 +15,7 @@ from control.auth.mail.transport import MAIL_REFUSED, Transport
 from kernel import tasks
 from kernel.database import Database
 from kernel.database.pool import Row
-from kernel.errors import ShipoffError
+from kernel.errors import ShipoffError, reason_of
 from kernel.sealing import Sealer
 
 log = logging.getLogger(__name__)
@@ -84,11 +84,11 @@ class Sender:
     async def _failed(self, row: Row, error: Exception) -> None:
         final = not isinstance(error, ShipoffError) or error.code == MAIL_REFUSED.code
         if final or row["attempts"] > len(self._retry_s):
-            await self._database.execute(SQL["give_up"], row["id"], str(error)[:300])
+            await self._database.execute(SQL["give_up"], row["id"], reason_of(error))
             SENT.labels("given_up").inc()
             log.error("mail %s (%s) is given up: %s", row["id"], row["template"], error)
             return
         pause_s = self._retry_s[row["attempts"] - 1]
-        await self._database.execute(SQL["later"], row["id"], pause_s, str(error)[:300])
+        await self._database.execute(SQL["later"], row["id"], pause_s, reason_of(error))
         SENT.labels("later").inc()
         log.warning("mail %s (%s) goes in %.0f s: %s", row["id"], row["template"], pause_s, error)

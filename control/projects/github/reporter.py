@@ -19,7 +19,7 @@ from kernel import tasks
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row
 from kernel.deployments import State
-from kernel.errors import ShipoffError
+from kernel.errors import ShipoffError, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,6 @@ WORK_S: Final = 90.0  # below the lease; some calls of 15 s at most each
 ATTEMPTS: Final = 8
 BACKOFF_S: Final = (2.0, 10.0, 30.0, 120.0, 300.0, 900.0, 1800.0)
 POLL_S: Final = 1.0
-ERROR_LENGTH: Final = 500
 PRUNE_S: Final = 3600.0
 PAGES: Final = 10  # of a pull request's comments that are looked through for an own one
 
@@ -49,7 +48,7 @@ class Reporter:
     def start(self) -> None:
         """Begins in the background."""
         self._tasks = [
-            tasks.spawn(self._run(), "reports to GitHub"),
+            tasks.spawn(tasks.repeat(self._tell, POLL_S, "reports to GitHub wait"), "reports to GitHub"),
             tasks.spawn(tasks.repeat(self.prune, PRUNE_S, "reports are not pruned"), "reports prune"),
         ]
 
@@ -61,16 +60,9 @@ class Reporter:
         """Forgets what was told long ago."""
         await self._database.execute(SQL["prune"], self._days)
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                while await self.turn():
-                    pass
-            except ShipoffError as error:
-                log.warning("reports to GitHub wait: %s", error)
-            except Exception:
-                log.exception("reports to GitHub go on after a fault")
-            await asyncio.sleep(POLL_S)
+    async def _tell(self) -> None:
+        while await self.turn():
+            pass
 
     async def turn(self) -> bool:
         """Tells one thing; whether there was one."""
@@ -88,7 +80,7 @@ class Reporter:
     async def _failed(self, row: Row, error: Exception) -> None:
         expected = isinstance(error, ShipoffError | TimeoutError)
         log.warning("the report of %s failed (%r)", row["id"], error, exc_info=not expected)
-        text = str(error)[:ERROR_LENGTH] if isinstance(error, ShipoffError) else type(error).__name__
+        text = reason_of(error)
         busy = isinstance(error, ShipoffError) and error.code == GITHUB_BUSY.code
         if row["attempts"] >= ATTEMPTS and not busy:
             await self._database.execute(SQL["give_up"], row["id"], text, row["version"])

@@ -29,7 +29,6 @@ from control.projects.hooks.signature import headers
 from kernel import tasks
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
-from kernel.errors import ShipoffError
 from kernel.sealing import Sealer
 
 log = logging.getLogger(__name__)
@@ -64,7 +63,8 @@ class HookWorker:
 
     def start(self) -> None:
         """Begins in the background."""
-        self._task = tasks.spawn(self._run(), "hook deliveries")
+        self._wake.set()
+        self._task = tasks.spawn(tasks.repeat(self._fill, IDLE_S, "hooks wait", self._wake), "hook deliveries")
 
     async def stop(self) -> None:
         """Stops; what was under way is sent again when its lease has run out."""
@@ -74,20 +74,10 @@ class HookWorker:
         """Something is due: looks at once."""
         self._wake.set()
 
-    async def _run(self) -> None:
-        while True:
-            self._wake.clear()
-            try:
-                while len(self._working) < AT_ONCE and await self._take_up():
-                    pass
-            except (ShipoffError, OSError) as error:
-                log.warning("hooks wait: %s", error)
-            except Exception:
-                log.exception("hooks wait, by a fault")
-            try:
-                await asyncio.wait_for(self._wake.wait(), IDLE_S)
-            except TimeoutError:
-                continue
+    async def _fill(self) -> None:
+        """Takes up what is due, as far as there is room."""
+        while len(self._working) < AT_ONCE and await self._take_up():
+            pass
 
     async def _take_up(self) -> bool:
         """Begins one delivery, if any is due."""

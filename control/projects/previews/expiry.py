@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Final
 
 from control.projects.previews.service import PREVIEW_NOT_FOUND, Previews
 from kernel import tasks
 from kernel.errors import ShipoffError
 
-log = logging.getLogger(__name__)
 EVERY_S: Final = 30.0  # an expiry is a matter of days
 
 
@@ -23,19 +21,11 @@ class Expiry:
 
     def start(self) -> None:
         """Begins sweeping in the background."""
-        self._task = tasks.spawn(self._run(), "expiry of previews")
+        self._task = tasks.spawn(tasks.repeat(self.sweep, EVERY_S, "previews are not swept"), "expiry of previews")
 
     async def stop(self) -> None:
         """Stops."""
         await tasks.stop(self._task)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.sweep()
-            except ShipoffError as error:
-                log.warning("previews are not swept: %s", error)
-            await asyncio.sleep(EVERY_S)
 
     async def sweep(self) -> int:
         """Ends what is over now; returns how many were."""

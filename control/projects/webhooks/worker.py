@@ -19,7 +19,7 @@ from kernel import tasks
 from kernel.authority import acting_as, platform
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row, Transaction
-from kernel.errors import ShipoffError, define
+from kernel.errors import ShipoffError, define, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,6 @@ WORK_S: Final = 40.0  # below the lease: who still works has it still
 ATTEMPTS: Final = 8
 BACKOFF_S: Final = (2.0, 10.0, 30.0, 120.0, 300.0, 600.0, 600.0)  # 28 minutes in all
 IDLE_S: Final = 5.0  # another process may have queued something
-ERROR_LENGTH: Final = 500
 PRUNE_S: Final = 3600.0
 
 Apply = Callable[[Transaction, Row, Sequence[Event]], Awaitable[list[Outcome]]]
@@ -115,7 +114,7 @@ class Worker:
     async def _failed(self, row: Row, error: Exception) -> None:
         expected = isinstance(error, ShipoffError | TimeoutError)
         log.warning("%s failed (%r)", row["id"], error, exc_info=not expected)
-        text = str(error)[:ERROR_LENGTH] if isinstance(error, ShipoffError) else type(error).__name__
+        text = reason_of(error)
         if row["attempts"] >= ATTEMPTS:
             await self._database.execute(SQL["bury"], row["id"], row["attempts"], text)
         else:

@@ -1,6 +1,6 @@
 import pytest
 
-from kernel.errors import KINDS, NOT_FOUND, define
+from kernel.errors import KINDS, NOT_FOUND, UNAVAILABLE, define, reason_of
 
 
 def test_an_error_carries_what_a_reader_needs() -> None:
@@ -19,3 +19,8 @@ def test_a_code_is_upper_case() -> None:
     with pytest.raises(ValueError, match="upper case"):
         define("notFound")
     assert "notFound" not in KINDS
+
+
+def test_only_our_own_words_are_kept_of_a_failure() -> None:
+    assert reason_of(UNAVAILABLE("Redis is away"), 20) == "UNAVAILABLE: Redis i"
+    assert reason_of(KeyError("hunter2")) == "KeyError"

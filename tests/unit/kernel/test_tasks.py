@@ -62,3 +62,20 @@ async def test_work_that_is_repeated_outlives_its_failures(caplog: pytest.LogCap
         ("ERROR", "nothing is swept, by a fault", True),
     ]
     assert task.cancelled()
+
+
+async def test_what_is_due_early_ends_a_pause_and_is_not_missed_during_a_turn() -> None:
+    wake, turns = asyncio.Event(), asyncio.Queue[None]()
+
+    async def turn() -> None:
+        if turns.empty():
+            wake.set()
+        await turns.put(None)
+
+    task = tasks.spawn(tasks.repeat(turn, 3600.0, "nothing is sent", wake), "sends")
+    wake.set()
+    async with asyncio.timeout(5):
+        while turns.qsize() < 2:
+            await asyncio.sleep(0)
+    await tasks.stop(task)
+    assert turns.qsize() == 2
