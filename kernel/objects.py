@@ -139,14 +139,6 @@ class ObjectStore:
         except (ClientError, TimeoutError) as error:
             raise STORE_UNAVAILABLE(f"reading {key} broke off: {error!r}") from error
 
-    async def presign(self, key: str, *, seconds: int) -> str:
-        """A URL by which whoever holds it can GET the object for some seconds."""
-        client = await self._connected()
-        url = await client.generate_presigned_url(
-            "get_object", Params={"Bucket": self._settings.s3_bucket, "Key": key}, ExpiresIn=seconds
-        )
-        return str(url)
-
     async def _call(self, operation: str, **arguments: Any) -> Any:
         from botocore.exceptions import BotoCoreError, ClientError
 

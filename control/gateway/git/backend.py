@@ -23,7 +23,6 @@ from kernel.errors import UNAVAILABLE
 log = logging.getLogger(__name__)
 
 CHUNK: Final = 64 * 1024
-HEAD_BYTES: Final = 16 * 1024
 COMPLAINT_BYTES: Final = 4096
 END_S: Final = 5.0
 # What CGI needs of the request's head, and nothing else of it.

@@ -15,7 +15,6 @@ import socket
 import sys
 
 CONNECT_S = 10.0
-PACKET = 65516
 LOST = "the platform restarted during this push; see how the deployment ends with: shipoff deployments"
 
 
