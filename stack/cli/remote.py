@@ -87,7 +87,7 @@ def _add_groups(app: typer.Typer) -> None:
     names.command("list")(domains.list_domains)
     names.command("add")(domains.add_domain)
     names.command("check")(domains.check_domain)
-    names.command("change")(domains.change_domain)
+    names.command("update")(domains.update_domain)
     names.command("remove")(domains.remove_domain)
     routing = _group(app, "rules", "Rules of a project's routes.")
     routing.command("show")(rules.show_rules)

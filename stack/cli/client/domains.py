@@ -70,7 +70,7 @@ def check_domain(name: Domain, project: Project = None, as_json: Json = False) -
 
 
 @reported
-def change_domain(
+def update_domain(
     name: Domain,
     project: Project = None,
     environment: Annotated[str | None, typer.Option(help="production, or preview/BRANCH.")] = None,
@@ -84,7 +84,7 @@ def change_domain(
     said = {"environment": environment, "redirect_to": redirect_to, "redirect_status": redirect_status}
     body = {key: value for key, value in said.items() if value is not None}
     if not body:
-        raise Failure("NOTHING_TO_CHANGE", "no change was named", "shipoff domains change --help", Exit.USAGE)
+        raise Failure("NOTHING_TO_CHANGE", "no change was named", "shipoff domains update --help", Exit.USAGE)
     made = Api().patch("projects", link.project(project), "domains", name, body=body)
     if as_json:
         show.as_json(made)

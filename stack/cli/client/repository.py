@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands below `repo`."""
     app.command("link")(link_repository)
     app.command("show")(show_repository)
-    app.command("change")(change_repository)
+    app.command("update")(update_repository)
     app.command("unlink")(unlink_repository)
     app.command("deliveries")(list_deliveries)
     app.command("redeliver")(redeliver)
@@ -95,7 +95,7 @@ def show_repository(project: Project = None, as_json: Json = False) -> None:
 
 
 @reported
-def change_repository(
+def update_repository(
     branch: Branch = None,
     root_dir: RootDir = None,
     watch: Watch = None,
@@ -108,7 +108,7 @@ def change_repository(
     """Changes a link; what is not named stays. `--watch ''` watches everything again."""
     body = _settings(branch, root_dir, watch, previews, forks, token_stdin)
     if not body:
-        raise Failure("NOTHING_TO_CHANGE", "no change was named", "shipoff repo change --help", Exit.USAGE)
+        raise Failure("NOTHING_TO_CHANGE", "no change was named", "shipoff repo update --help", Exit.USAGE)
     changed = Api().patch("projects", link.project(project), "repository", body=body)
     if as_json:
         show.as_json(changed)

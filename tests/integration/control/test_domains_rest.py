@@ -91,9 +91,9 @@ async def test_the_command_line_says_what_to_do_next(
     listed = json.loads(await cli.ok("domains", "list", "--project", project, "--json"))["domains"]
     assert [(one["unicode_name"], one["state"]) for one in listed] == [(f"bücher.{zone}", "verified")]
     assert "verified" in await cli.ok("domains", "list", "--project", project)
-    changed = await cli.ok("domains", "change", f"bücher.{zone}", "--project", project, "--environment", "preview/x")
+    changed = await cli.ok("domains", "update", f"bücher.{zone}", "--project", project, "--environment", "preview/x")
     assert "preview/x" in changed
-    nothing = await cli.run("domains", "change", f"bücher.{zone}", "--project", project)
+    nothing = await cli.run("domains", "update", f"bücher.{zone}", "--project", project)
     assert (nothing.status, "NOTHING_TO_CHANGE" in nothing.out) == (2, True)
     assert "removed" in await cli.ok("domains", "remove", f"bücher.{zone}", "--project", project)
     gone = await cli.run("domains", "check", f"bücher.{zone}", "--project", project, "--json")

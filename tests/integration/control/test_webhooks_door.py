@@ -185,7 +185,7 @@ async def test_the_command_line_links_shows_and_tells(driver: Driver, plane: Pla
     shown = await cli.ok("repo", "show", *here)
     assert "mike/shop (gitlab)" in shown
     assert made["webhook_secret"] not in shown + await cli.ok("repo", "show", *here, "--json")
-    await cli.ok("repo", "change", *here, "--watch", "", "--previews", "none", "--branch", "trunk")
+    await cli.ok("repo", "update", *here, "--watch", "", "--previews", "none", "--branch", "trunk")
     changed = json.loads(await cli.ok("repo", "show", *here, "--json"))
     assert (changed["watch_paths"], changed["previews"], changed["production_branch"]) == ([], "none", "trunk")
     assert "nothing came yet" in await cli.ok("repo", "deliveries", *here)
@@ -205,7 +205,7 @@ async def test_the_command_line_links_shows_and_tells(driver: Driver, plane: Pla
         (("repo", "show", *here), 4, "REPOSITORY_NOT_LINKED"),
         (("repo", "link", "octo-org/shop", *here), 4, "NOT_INSTALLED"),
         (("repo", "link", "ssh://git@example.com/a.git", *here), 2, "URL_INVALID"),
-        (("repo", "change", *here), 2, "NOTHING_TO_CHANGE"),
+        (("repo", "update", *here), 2, "NOTHING_TO_CHANGE"),
         (("repo", "claim", "https://example.org/github/setup?code=1"), 2, "ADDRESS_INVALID"),
         (
             ("repo", "claim", "https://example.org/github/setup?code=1&state=x&installation_id=5"),
