@@ -11,7 +11,7 @@ from control.projects.domains.resolver import Resolver
 from control.projects.domains.server import DomainsServer
 from control.projects.domains.service import DomainRules
 from control.projects.domains.warnings import Warnings
-from control.projects.hooks.mail import MailSender
+from control.projects.owners import Owners
 from control.projects.settings import ProjectsSettings
 from kernel.database import Database
 from kernel.rpc import RpcClient
@@ -41,7 +41,7 @@ class DomainsPart:
 
         self.server = DomainsServer(database, DomainRules(apps, platform, settings.domain_count), checking())
         self._rechecks = Rechecks(database, checking())
-        self._warnings = Warnings(database, MailSender(auth), patience)
+        self._warnings = Warnings(database, Owners(auth), patience)
 
     def start(self) -> None:
         """Begins to look again, and to tell owners."""

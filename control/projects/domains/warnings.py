@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from control.projects.domains.claim import Claim, State, claim_of
 from control.projects.domains.decide import Patience
 from control.projects.domains.sight import told
-from control.projects.hooks.mail import MailSender
+from control.projects.owners import Owners
 from kernel import tasks
 from kernel.database import Database, load_queries
 
 SQL: Final = load_queries("control.projects.domains")
 EVERY_S: Final = 30.0
-TELL_WITHIN: Final = timedelta(days=1)  # what can't be sent for a day is not worth sending
 
 
 class Warnings:
     """The sweeper; several of them do no harm, since a mail has an id."""
 
-    def __init__(self, database: Database, mail: MailSender, patience: Patience) -> None:
-        self._database, self._mail, self._patience = database, mail, patience
+    def __init__(self, database: Database, owners: Owners, patience: Patience) -> None:
+        self._database, self._owners, self._patience = database, owners, patience
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -43,8 +41,7 @@ class Warnings:
             claim = claim_of(row)
             mail_id = f"domain/{claim.id}/{row['owed']}/{row['owed_at'].timestamp():.0f}"
             subject, text = self._said(claim)
-            outcome = await self._mail.send(mail_id, claim.team_id, "", subject, text)
-            if outcome.ok or datetime.now(UTC) - row["owed_at"] > TELL_WITHIN:
+            if await self._owners.tell(mail_id, claim.team_id, subject, text, since=row["owed_at"]):
                 await self._database.execute(SQL["paid"], claim.id, row["owed"])
 
     def _said(self, claim: Claim) -> tuple[str, str]:

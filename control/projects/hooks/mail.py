@@ -26,7 +26,7 @@ class MailSender:
 
         Args:
             mail_id: the same for each attempt.
-            to: a member's address; "" is the owners of the team.
+            to: a member's address.
         """
         began = time.monotonic()
         request = SendMailRequest(id=mail_id, team_id=team_id, to=to, subject=subject, text=text)

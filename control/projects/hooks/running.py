@@ -11,6 +11,7 @@ from control.projects.hooks.server import HooksServer
 from control.projects.hooks.service import Hooks
 from control.projects.hooks.upkeep import HookUpkeep
 from control.projects.hooks.worker import HookWorker
+from control.projects.owners import Owners
 from control.projects.settings import ProjectsSettings
 from kernel.database import Database
 from kernel.net_guard import NetGuard
@@ -41,7 +42,7 @@ class RunningHooks:
         mail = MailSender(auth)
         self._http = HttpSender(guard)
         self._worker = HookWorker(database, sealer, self._http, mail, lease_s=settings.hooks_lease_s)
-        self._upkeep = HookUpkeep(database, mail)
+        self._upkeep = HookUpkeep(database, Owners(auth))
         self.server = HooksServer(Catalog(database), Hooks(database, sealer, targets), Deliveries(database))
 
     def start(self) -> None:

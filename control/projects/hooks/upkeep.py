@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from control.projects.hooks.mail import MailSender
+from control.projects.owners import Owners
 from kernel import tasks
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row
@@ -14,14 +13,13 @@ from kernel.database.pool import Row
 SQL: Final = load_queries("control.projects.hooks")
 EVERY_S: Final = 30.0
 KEEP_DAYS: Final = 30  # of the log
-TELL_WITHIN: Final = timedelta(days=1)  # mails that can't be sent for a day are not worth sending
 
 
 class HookUpkeep:
     """The sweeper; several of them do no harm, since a mail has an id."""
 
-    def __init__(self, database: Database, mail: MailSender) -> None:
-        self._database, self._mail = database, mail
+    def __init__(self, database: Database, owners: Owners) -> None:
+        self._database, self._owners = database, owners
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -39,8 +37,7 @@ class HookUpkeep:
             ShipoffError: DATABASE_UNAVAILABLE.
         """
         for row in await self._database.fetch(SQL["untold"]):
-            late = datetime.now(UTC) - row["disabled_at"] > TELL_WITHIN
-            if (await self._tell(row)) or late:
+            if await self._tell(row):
                 await self._database.execute(SQL["told"], row["id"])
         await self._database.execute(SQL["forget"], KEEP_DAYS)
 
@@ -53,5 +50,5 @@ class HookUpkeep:
             f"  shipoff hooks update {row['id']} --on\n"
         )
         mail_id = f"hook-off/{row['id']}/{row['disabled_at'].timestamp():.0f}"
-        outcome = await self._mail.send(mail_id, row["of_team"], "", f"A hook was switched off: {row['host']}", text)
-        return outcome.ok
+        subject = f"A hook was switched off: {row['host']}"
+        return await self._owners.tell(mail_id, row["of_team"], subject, text, since=row["disabled_at"])

@@ -9,10 +9,10 @@ from collections import defaultdict
 from datetime import date
 from typing import Final
 
-from control.projects.hooks.mail import MailSender
 from control.projects.limits.admission import SQL, this_month
 from control.projects.limits.refusals import MONTHLY
 from control.projects.limits.usage import FULL, Traffic, note_traffic
+from control.projects.owners import Owners
 from kernel import tasks
 from kernel.database import Database
 from kernel.rpc import RpcClient
@@ -31,8 +31,8 @@ class Metering:
         logs: the channel to the log service.
     """
 
-    def __init__(self, database: Database, logs: RpcClient, mail: MailSender) -> None:
-        self._database, self._logs, self._mail = database, logs.stub(LogsStub), mail
+    def __init__(self, database: Database, logs: RpcClient, owners: Owners) -> None:
+        self._database, self._logs, self._owners = database, logs.stub(LogsStub), owners
         self._since_ms = 0  # at the start all sums, which are as many as there are projects
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -66,7 +66,7 @@ class Metering:
         self._since_ms = began_ms - OVERLAP_MS
 
     async def tell(self) -> None:
-        """Mails marks that were not told; one that can't be mailed for a day is given up.
+        """Mails marks that were not told.
 
         Raises:
             ShipoffError: DATABASE_UNAVAILABLE.
@@ -77,7 +77,7 @@ class Metering:
             hint = MONTHLY[row["name"]].hint if full else "At 100 % no further builds are let in."
             text = f"A limit of your team's plan {what} this month: {row['detail']}.\n\n{hint}\n"
             mail_id = f"limit/{row['team_id']}/{row['month']}/{row['name']}/{row['percent']}"
-            outcome = await self._mail.send(mail_id, row["team_id"], "", f"A limit of your plan {what}", text)
-            if outcome.ok:
+            subject = f"A limit of your plan {what}"
+            if await self._owners.tell(mail_id, row["team_id"], subject, text, since=row["at"]):
                 await self._database.execute(SQL["told"], row["team_id"], row["month"], row["name"], row["percent"])
         await self._database.execute(SQL["forget"], this_month())

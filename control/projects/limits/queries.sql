@@ -64,7 +64,7 @@ on conflict do nothing
 returning name;
 
 -- name: untold
-select * from usage_marks where not told and at > now() - interval '1 day' order by at, percent limit 20;
+select * from usage_marks where not told order by at, percent limit 20;
 
 -- name: told
 update usage_marks set told = true where team_id = $1 and month = $2 and name = $3 and percent = $4;

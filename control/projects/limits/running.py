@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from control.projects.hooks.mail import MailSender
 from control.projects.limits.admission import SQL
 from control.projects.limits.metering import Metering
 from control.projects.limits.plans import plan
 from control.projects.limits.server import LimitsServer
+from control.projects.owners import Owners
 from control.projects.settings import ProjectsSettings
 from kernel.database import Database
 from kernel.rpc import RpcClient
@@ -29,7 +29,7 @@ class RunningLimits:
         plan(settings.default_plan)
         self._default, self._database = settings.default_plan, database
         self._logs = RpcClient(settings.logsink_address, settings.service_token)
-        self._metering = Metering(database, self._logs, MailSender(auth))
+        self._metering = Metering(database, self._logs, Owners(auth))
         self.server = LimitsServer(database)
 
     async def start(self) -> None:

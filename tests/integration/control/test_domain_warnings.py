@@ -8,7 +8,7 @@ import pytest
 
 from control.projects.domains.decide import Patience
 from control.projects.domains.warnings import Warnings
-from control.projects.hooks.mail import MailSender
+from control.projects.owners import Owners
 from kernel.rpc import RpcClient, RpcServer
 from proto.auth.v1.mail_pb2_grpc import add_MailServicer_to_server
 from tests.integration.control.hooks.stage import Post
@@ -25,7 +25,7 @@ async def warnings(realm: Realm, post: Post) -> AsyncIterator[Warnings]:
     server = RpcServer("127.0.0.1:0", "t")
     server.add(add_MailServicer_to_server, post)
     client = RpcClient(f"127.0.0.1:{await server.start()}", "t", idempotent=frozenset({"SendMail"}))
-    yield Warnings(realm.database, MailSender(client), Patience(7, 3, 14))
+    yield Warnings(realm.database, Owners(client), Patience(7, 3, 14))
     await client.close()
     await server.stop(0)
 
@@ -75,7 +75,7 @@ async def test_what_cannot_be_sent_is_tried_again_for_a_day(realm: Realm) -> Non
     realm.names.forget(made.records[0].name)
     await days(realm, 5)
     nobody = RpcClient("127.0.0.1:1", "t")
-    warnings = Warnings(realm.database, MailSender(nobody), Patience(7, 3, 14))
+    warnings = Warnings(realm.database, Owners(nobody), Patience(7, 3, 14))
     try:
         await warnings.sweep()
         assert await realm.database.fetchval("select owed from domains") == "failing"

@@ -107,7 +107,7 @@ async def test_what_one_project_refuses_does_not_hold_back_the_others(yard: Yard
     await yard.send("push", yard.push("one-more"))
     await yard.work()
     refused = await yard.outcome(full.id)
-    assert (refused.action, refused.code) == ("refused", "PREVIEW_LIMIT")
+    assert (refused.action, refused.code) == ("refused", "LIMIT_PREVIEWS")
     assert [one[0] for one in await yard.deployments(free.id)] == ["preview/one-more"]
     assert [one[0] for one in await yard.deployments(full.id)] == ["preview/b0", "preview/b1", "preview/b2"]
 

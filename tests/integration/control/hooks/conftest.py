@@ -11,6 +11,7 @@ from control.projects.hooks.deliveries import Deliveries
 from control.projects.hooks.mail import MailSender
 from control.projects.hooks.server import HooksServer
 from control.projects.hooks.service import Hooks
+from control.projects.owners import Owners
 from control.projects.server import ProjectsServer
 from kernel.database import Database
 from kernel.rpc import RpcClient, RpcServer
@@ -35,7 +36,7 @@ async def stage(server: ProjectsServer, database: Database, database_url: str) -
     auth = RpcClient(f"127.0.0.1:{await rpc.start()}", "token")
     hooks = HooksServer(Catalog(database), Hooks(database, Sealer(KEY), ANY_PORT), Deliveries(database))
     project = await server.CreateProject(projects_pb2.CreateProjectRequest(name="blog", team_id=TEAM), NO_CONTEXT)
-    made = Stage(database, database_url, server, hooks, post, MailSender(auth), project)
+    made = Stage(database, database_url, server, hooks, post, MailSender(auth), Owners(auth), project)
     yield made
     for stop in made.stops:
         await stop()

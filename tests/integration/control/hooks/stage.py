@@ -16,6 +16,7 @@ from control.projects.hooks.rules import TargetRules
 from control.projects.hooks.send import HttpSender
 from control.projects.hooks.server import HooksServer
 from control.projects.hooks.worker import HookWorker
+from control.projects.owners import Owners
 from control.projects.server import ProjectsServer
 from kernel import ids
 from kernel.authority import Kind, Principal
@@ -60,6 +61,7 @@ class Stage:
     hooks: HooksServer
     post: Post
     mail: MailSender
+    owners: Owners
     project: projects_pb2.Project
     stops: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 

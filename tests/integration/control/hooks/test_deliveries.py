@@ -93,7 +93,7 @@ async def test_410_switches_the_hook_off_and_its_owners_are_told_once(stage: Sta
     now = await stage.hooks.GetHook(ref(hook), NO_CONTEXT)
     assert (now.active, now.disabled_reason) == (False, worker.GONE)
     assert await refused(stage.hooks.PingHook(ref(hook), NO_CONTEXT)) == "HOOK_INACTIVE"
-    sweeper = HookUpkeep(stage.database, stage.mail)
+    sweeper = HookUpkeep(stage.database, stage.owners)
     stage.post.down = True
     await sweeper.sweep()
     stage.post.down = False

@@ -254,5 +254,5 @@ async def test_a_deleted_project_takes_its_hooks_along_and_old_deliveries_are_fo
     assert [row["hook_id"] for row in rows] == [team.id]
     old = f"now() - interval '{upkeep.KEEP_DAYS} days 1 hour'"
     await stage.database.execute(f"update deliveries set state = 'delivered', finished_at = {old}")
-    await HookUpkeep(stage.database, stage.mail).sweep()
+    await HookUpkeep(stage.database, stage.owners).sweep()
     assert await stage.deliveries(team) == []

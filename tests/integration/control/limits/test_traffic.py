@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from control.projects.hooks.mail import MailSender
 from control.projects.limits.metering import Metering
+from control.projects.owners import Owners
 from kernel.database import Database
 from kernel.errors import INVALID_ARGUMENT
 from kernel.rpc import RpcClient, RpcServer
@@ -67,7 +67,7 @@ async def test_traffic_is_counted_once_told_and_refuses_builds(
     rpc, post = RpcServer("127.0.0.1:0", "token"), Post()
     rpc.add(add_MailServicer_to_server, post)
     auth = RpcClient(f"127.0.0.1:{await rpc.start()}", "token")
-    metering, stub = Metering(database, logs, MailSender(auth)), projects.stub(LimitsStub)
+    metering, stub = Metering(database, logs, Owners(auth)), projects.stub(LimitsStub)
     limits = f"/v1/teams/{team}/limits"
     hook = await driver.call(
         "POST", f"/v1/teams/{team}/hooks",
