@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from control.projects.env.service import place_of
-from control.projects.hooks.service import place as hook_place
+from control.projects.hooks.hook import place as hook_place
 from kernel.authority import require_platform
 from kernel.database import Database
 from kernel.resealing import Resealing, SealedTable

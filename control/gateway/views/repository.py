@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from control.gateway.call import Call
+from control.gateway.models import received
 from control.gateway.models import repository as models
 from control.gateway.models.base import Page, next_cursor
 from proto.projects.v1 import repositories_pb2 as pb
@@ -37,17 +38,17 @@ async def unlink(call: Call) -> None:
     await call.clients.repositories.DeleteLink(pb.LinkRequest(project_id=call.found.id))
 
 
-async def deliveries(call: Call, query: Page) -> models.ReceivedList:
+async def deliveries(call: Call, query: Page) -> received.ReceivedList:
     """GET /v1/projects/{project}/repository/deliveries: lists the webhooks that came, with what they did."""
     request = pb.ListDeliveriesRequest(project_id=call.found.id, limit=query.limit, before=query.cursor)
     found = (await call.clients.repositories.ListDeliveries(request)).deliveries
     return {
-        "deliveries": [models.delivery(one) for one in found],
+        "deliveries": [received.delivery(one) for one in found],
         "next_cursor": next_cursor(found, query.limit, lambda last: last.id),
     }
 
 
-async def redeliver(call: Call) -> models.ReceivedShape:
+async def redeliver(call: Call) -> received.ReceivedShape:
     """POST /v1/projects/{project}/repository/deliveries/{delivery}/redeliver: has it done again, for this project."""
     request = pb.RedeliverRequest(project_id=call.found.id, delivery_id=call.named("delivery"))
-    return models.delivery(await call.clients.repositories.Redeliver(request))
+    return received.delivery(await call.clients.repositories.Redeliver(request))

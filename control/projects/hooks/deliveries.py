@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from control.projects.hooks.hook import Hook
 from control.projects.hooks.notify import QUEUE
 from control.projects.hooks.rules import PING
-from control.projects.hooks.service import Hook
 from kernel import ids
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row

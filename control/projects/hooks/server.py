@@ -9,7 +9,8 @@ import orjson
 
 from control.projects.catalog.service import Catalog
 from control.projects.hooks.deliveries import Deliveries, Delivery
-from control.projects.hooks.service import Hook, Hooks, Owner, Wanted
+from control.projects.hooks.hook import Hook, Owner
+from control.projects.hooks.service import Hooks, Wanted
 from kernel.authority import TEAM_NOT_FOUND, Permission, Resource, require
 from kernel.times import ms_of
 from proto.projects.v1 import hooks_pb2 as pb

@@ -20,11 +20,11 @@ from prometheus_client import Counter as Metric
 
 from control.projects.hooks import messages
 from control.projects.hooks.backoff import delay_s
+from control.projects.hooks.hook import Hook, Owner, opened
 from control.projects.hooks.mail import MailSender
 from control.projects.hooks.messages import Message
 from control.projects.hooks.rules import HookKind
 from control.projects.hooks.send import HttpSender, Outcome
-from control.projects.hooks.service import Hook, Owner, opened
 from control.projects.hooks.signature import headers
 from kernel import tasks
 from kernel.database import Database, load_queries
