@@ -108,3 +108,19 @@ async def test_whoami_says_who_and_where(people: tuple[Cli, Cli, str]) -> None:
     assert address in await bob.ok("whoami")
     said = json.loads(await bob.ok("whoami", "--json"))
     assert (said["account"]["email"], [one["personal"] for one in said["teams"]]) == (address, [True])
+
+
+async def test_teams_are_named_by_slug_and_ones_own_is_not_another_s_personal_team(
+    people: tuple[Cli, Cli, str],
+) -> None:
+    ada, bob, address = people
+    said = await ada.ok("members", "invite", address, "--role", "viewer")
+    await bob.ok("join", said.split("shipoff join '")[1].split("'")[0])
+    teams = json.loads(await bob.ok("teams", "list", "--json"))["teams"]
+    assert sorted((one["personal"], one["role"]) for one in teams) == [(True, "OWNER"), (True, "VIEWER")]
+    listed = json.loads(await bob.ok("members", "list", "--json"))["members"]
+    assert [(one["email"], one["role"]) for one in listed] == [(address, "OWNER")]
+    for one in teams:
+        assert json.loads(await bob.ok("limits", "--team", one["slug"], "--json"))["limits"]
+    own = next(one["slug"] for one in teams if one["role"] == "OWNER")
+    assert "no hooks" in (await bob.ok("hooks", "list", "--team", own))
