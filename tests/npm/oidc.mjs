@@ -56,7 +56,10 @@ server.on('request', async (request, response) => {
     const details = await provider.interactionDetails(request, response);
     if (request.method === 'GET') {
       response.setHeader('Content-Type', 'text/html');
-      return response.end(`<form method="post" action="/interaction/${details.uid}"><input name="sub"></form>`);
+      const fields = ['sub', 'email', 'email_verified', 'name'].map((name) => `<input name="${name}">`).join('');
+      return response.end(
+        `<p>Provider's form<form method="post" action="/interaction/${details.uid}">${fields}<button>Go on</button></form>`,
+      );
     }
     const { refuse, ...claims } = await read(request);
     if (refuse) {

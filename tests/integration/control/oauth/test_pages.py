@@ -69,7 +69,7 @@ async def test_a_page_lets_nothing_else_in(surfer: Surfer, path: str) -> None:
     assert "frame-ancestors 'none'" in policy
     assert "base-uri 'none'" in policy
     assert shown.headers["X-Frame-Options"] == "DENY"
-    assert shown.headers["Referrer-Policy"] == "no-referrer"
+    assert shown.headers["Referrer-Policy"] == "same-origin"
     assert shown.headers["Cache-Control"] == "no-store"
     assert not re.search(r"<script|<img|<link|\son\w+=|https?://", shown.text)
     style = re.search(r"<style>(.*?)</style>", shown.text, re.DOTALL)
@@ -245,7 +245,7 @@ async def test_the_dashboard_gets_its_session_by_the_code_and_the_verifier(surfe
     assert away.status == 303
     back = await surfer.go(await by_provider(surfer, doors, away.url, **new()))
     assert back.url.startswith(f"{DASHBOARD}/in?x=1&code=")
-    assert back.headers["Referrer-Policy"] == "no-referrer"
+    assert back.headers["Referrer-Policy"] == "same-origin"
     status, tokens = await post(doors, "/v1/auth/oauth/token", {"code": query(back.url)["code"], "verifier": verifier})
     assert (status, "refresh_token" in tokens) == (200, True)
 
