@@ -158,3 +158,27 @@ async def test_secrets_of_builds_are_the_platforms_alone(
 ) -> None:
     with acting_as(member(Role.OWNER)), pytest.raises(ShipoffError, match="PERMISSION_DENIED"):
         await server.GetDeploymentSpec(pb.GetDeploymentRequest(deployment_id=deployment.id), NO_CONTEXT)
+
+
+@pytest.mark.parametrize("change", ["SetEnv", "ImportEnv", "SetRules"])
+async def test_a_token_that_may_change_settings_deploys_them_only_if_it_may_deploy(
+    server: ProjectsServer, env_server: EnvServer, project: pb.Project, deployment: pb.Deployment, change: str
+) -> None:
+    made: dict[str, Any] = {
+        "SetEnv": lambda deploy: env_server.SetEnv(
+            env_pb.SetEnvRequest(project_id=project.id, set={"A": "1"}, deploy=deploy), NO_CONTEXT
+        ),
+        "ImportEnv": lambda deploy: env_server.ImportEnv(
+            env_pb.ImportEnvRequest(project_id=project.id, text="B=1", deploy=deploy), NO_CONTEXT
+        ),
+        "SetRules": lambda deploy: server.SetRules(
+            pb.SetRulesRequest(project_id=project.id, rules="{}", deploy=deploy), NO_CONTEXT
+        ),
+    }
+    scopes = {one for one in Permission if one.startswith(("ENV:", "PROJECT:"))}
+    with acting_as(member(Role.OWNER, scopes=frozenset(scopes))):
+        with pytest.raises(ShipoffError, match="PERMISSION_DENIED"):
+            await made[change](True)
+        await made[change](False)
+    with acting_as(member(Role.OWNER, scopes=frozenset({*scopes, Permission.DEPLOYMENT_CREATE}))):
+        await made[change](True)
