@@ -24,3 +24,10 @@ update api_tokens set last_used_at = now() where id = $1;
 -- name: roles_of
 select (select role from team_members where account_id = $1 and team_id = $2) as on_team,
     (select role from project_members where account_id = $1 and team_id = $2 and project_id = $3) as on_project;
+
+-- name: hold_project
+-- Whoever gives something on a project holds this, always after the team's row and before any other.
+select pg_advisory_xact_lock_shared(hashtextextended('project/' || $1, 0));
+
+-- name: lock_project
+select pg_advisory_xact_lock(hashtextextended('project/' || $1, 0));

@@ -32,7 +32,7 @@ where id = $1 returning *;
 delete from invitations where id = $1;
 
 -- name: by_token
-select team_id from invitations where token_hash = $1;
+select team_id, project_id from invitations where token_hash = $1;
 
 -- name: accept
 update invitations set accepted_at = now(), accepted_by = $2

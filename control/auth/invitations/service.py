@@ -170,14 +170,17 @@ class Invitations:
         """Gives an account what the invitation offers; of several at once, one gets it.
 
         Raises:
-            ShipoffError: INVITATION_VOID, INVITATION_FOR_ANOTHER or LIMIT_REACHED.
+            ShipoffError: INVITATION_VOID, INVITATION_FOR_ANOTHER, LIMIT_REACHED or PROJECT_NOT_FOUND.
         """
         digest = _digest(token)
-        team_id = await self._database.fetchval(SQL["by_token"], digest)
-        if team_id is None:
+        found = await self._database.fetchrow(SQL["by_token"], digest)
+        if found is None:
             raise INVITATION_VOID("the invitation is not valid")
+        team_id, project_id = found["team_id"], found["project_id"]
         async with self._database.transaction() as tx:
             team = await lock(tx, team_id)
+            if project_id:
+                await self._owned.hold(tx, team_id, project_id)
             row = await tx.fetchrow(SQL["accept"], digest, account_id)
             if row is None or not await _still_worth(tx, row):
                 raise INVITATION_VOID("the invitation is not valid")

@@ -11,6 +11,7 @@ from control.auth import limits as limit
 from control.auth.audit.record import record
 from control.auth.limits import Limits
 from control.auth.members.service import MEMBER_NOT_FOUND, Member, member
+from control.auth.owned import SQL as AUTH
 from control.auth.owned import Owned
 from control.auth.standing import require_rank
 from control.auth.teams.service import SQL as TEAMS
@@ -46,9 +47,9 @@ class ProjectRoles:
             ShipoffError: PROJECT_NOT_FOUND, TEAM_NOT_FOUND, MEMBER_UNKNOWN, MEMBER_EXISTS, ROLE_TOO_HIGH or
                 LIMIT_REACHED.
         """
-        await self._owned.check(on.team_id, on.project_id)
         async with self._database.transaction() as tx:
             await lock(tx, on.team_id)
+            await self._owned.hold(tx, on.team_id, on.project_id)
             await require_rank(tx, on, role)
             if await _find(tx, on, account_id) is not None:
                 raise MEMBER_EXISTS(f"{account_id[:80]!r} has a role on the project")
@@ -61,9 +62,9 @@ class ProjectRoles:
         Raises:
             ShipoffError: PROJECT_NOT_FOUND, TEAM_NOT_FOUND, MEMBER_NOT_FOUND or ROLE_TOO_HIGH.
         """
-        await self._owned.check(on.team_id, on.project_id)
         async with self._database.transaction() as tx:
             await lock(tx, on.team_id)
+            await self._owned.hold(tx, on.team_id, on.project_id)
             before = await _get(tx, on, account_id)
             await require_rank(tx, on, before.role, role)
             await grant(tx, on, account_id, role, self._limits)
@@ -96,6 +97,7 @@ class ProjectRoles:
 
     async def _forget(self, project_id: str, roles: str, *more: str) -> None:
         async with self._database.transaction() as tx:
+            await tx.execute(AUTH["lock_project"], project_id)  # what is being given now is seen below
             await tx.execute(SQL[roles], project_id, *more)
             for name in ("forget_tokens", "forget_invitations"):
                 await tx.execute(SQL[name], project_id)

@@ -83,9 +83,9 @@ class Tokens:
             ShipoffError: as `create`; ROLE_TOO_HIGH.
         """
         check(wanted, datetime.now(UTC))
-        await self._owned.check(wanted.team_id, wanted.project_id)
         async with self._database.transaction() as tx:
             await tx.execute(SQL["lock_team"], wanted.team_id)
+            await self._owned.hold(tx, wanted.team_id, wanted.project_id)
             await _check_maker(tx, wanted)
             await require_rank(tx, Resource(wanted.team_id, wanted.project_id), wanted.role or Role.OWNER)
             await tx.execute(SQL["forget_old"], "", wanted.project_id)

@@ -7,9 +7,18 @@ from typing import Any
 
 import pytest
 
+from control.auth.limits import Limits
+from control.auth.owned import Owned
+from control.auth.roles.service import ProjectRoles
 from kernel import tasks
 from kernel.errors import ShipoffError
+from kernel.events import Envelope, ProjectTransferred
 from tests.integration.control.teams.conftest import World
+
+
+@pytest.fixture
+def owned(world: World) -> Owned:
+    return Owned(world._clients["projects"])
 
 
 async def test_a_token_for_one_project_neither_sees_nor_ends_the_accounts_other_tokens(world: World) -> None:
@@ -45,3 +54,33 @@ async def test_a_team_is_not_given_to_an_account_that_is_being_deleted(world: Wo
         await giving
     owners = await world.auth.fetch("select account_id from team_members where team_id = $1 and role = 'OWNER'", team)
     assert [row["account_id"] for row in owners] == [ada.id]
+
+
+@pytest.mark.parametrize("given", ["token", "role", "invitation"])
+async def test_nothing_is_given_on_a_project_that_has_gone_to_another_team_meanwhile(
+    world: World, owned: Owned, given: str
+) -> None:
+    ada, bob, eve = [await world.person(name) for name in ("ada", "bob", "eve")]
+    old, new = await world.team(ada, ADMIN=bob), await world.team(ada)
+    where: dict[str, Any] = {"project_id": await world.project(ada, old), "team_id": old}
+    offer = {"email": eve.email, "project_role": "ADMIN", **where}
+    link = (await world.ask(bob, "Invitations", "Invite", **offer)).accept_url
+    wish: dict[str, Any] = {
+        "token": lambda: world.ask(bob, "Tokens", "CreateProjectToken", name="x", role="ADMIN", **where),
+        "role": lambda: world.ask(bob, "ProjectMembers", "AddProjectMember", account_id=eve.id, role="ADMIN", **where),
+        "invitation": lambda: world.ask(eve, "Invitations", "AcceptInvitation", token=link.partition("token=")[2]),
+    }
+    roles = ProjectRoles(world.auth, owned, Limits())
+    async with world.auth.transaction() as tx:  # the old team is being changed by others, which can be kept up
+        await tx.execute("select from teams where id = $1 for update", old)
+        giving = tasks.spawn(wish[given](), "gives something")
+        waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        while not giving.done() and not await world.auth.fetchval(waits):
+            await asyncio.sleep(0.02)
+        await world.ask(ada, "Projects", "TransferProject", project_id=where["project_id"], team_id=new)
+        if given != "invitation":  # its event has not come yet
+            await roles.apply(Envelope(data=ProjectTransferred(where["project_id"], new), key="k"))
+    with pytest.raises(ShipoffError, match="PROJECT_NOT_FOUND"):
+        await giving
+    left = "select (select count(*) from project_members) + (select count(*) from api_tokens where account_id is null)"
+    assert await world.auth.fetchval(left) == 0
