@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from redis.asyncio import Redis
 
 from control.projects.env.server import EnvServer
 from control.projects.environments.server import EnvironmentsServer
@@ -23,6 +24,7 @@ from kernel.authority import acting_as, platform
 from kernel.database import Database, migrate
 from kernel.rpc import RpcClient
 from kernel.sealing import Sealer
+from kernel.streams import connect
 from proto.auth.v1 import auth_pb2
 from proto.auth.v1.auth_pb2_grpc import AuthStub
 from stack.ports import free_ports
@@ -41,6 +43,15 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     """Of the projects service, empty."""
     async with _migrated(database_url, "control.projects") as opened:
         yield opened
+
+
+@pytest.fixture
+async def streams(redis_server: str) -> AsyncIterator[Redis]:
+    """A Redis database that is empty, and from which the plane's processes take nothing."""
+    redis = connect(f"{redis_server}{'&' if '?' in redis_server else '?'}db=1")
+    await redis.flushdb()
+    yield redis
+    await redis.aclose()
 
 
 @pytest.fixture

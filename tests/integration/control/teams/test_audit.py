@@ -8,6 +8,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from redis.asyncio import Redis
 
 from control.auth.audit.record import record
 from control.auth.audit.search import Query, search
@@ -18,7 +19,7 @@ from kernel.authority import Kind, Principal, acting_as
 from kernel.database import Database
 from kernel.errors import ShipoffError
 from kernel.events import AuditRecorded, Envelope
-from kernel.streams import Consumer, OutboxRelay, connect
+from kernel.streams import Consumer, OutboxRelay
 from proto.auth.v1 import audit_pb2 as pb
 
 NO_CONTEXT: Any = None
@@ -65,11 +66,10 @@ async def test_a_change_that_is_rolled_back_leaves_no_record(database: Database)
 
 
 async def test_a_record_of_another_service_arrives_once_however_often_it_is_delivered(
-    database: Database, redis_server: str
+    database: Database, streams: Redis
 ) -> None:
-    redis = connect(redis_server)
-    relay = OutboxRelay(database, redis)
-    consumer = Consumer(redis, "audit", "auth", "one", AuditLog(database, 400).apply)
+    relay = OutboxRelay(database, streams)
+    consumer = Consumer(streams, "audit", "auth", "one", AuditLog(database, 400).apply)
     try:
         with acting_as(ADA):
             async with database.transaction() as tx:
@@ -79,10 +79,10 @@ async def test_a_record_of_another_service_arrives_once_however_often_it_is_deli
         async with asyncio.timeout(20):
             while await actions(database) != ["env.set"]:
                 await asyncio.sleep(0.02)
-        entries: Any = await redis.xrange("audit")
+        entries: Any = await streams.xrange("audit")
         for _ in range(3):
-            await redis.xadd("audit", entries[0][1])
-        await redis.xadd("audit", {"e": Envelope(AuditRecorded("env.unset", "tem_1"), key="tem_1").encode()})
+            await streams.xadd("audit", entries[0][1])
+        await streams.xadd("audit", {"e": Envelope(AuditRecorded("env.unset", "tem_1"), key="tem_1").encode()})
         async with asyncio.timeout(20):
             while "env.unset" not in await actions(database):
                 await asyncio.sleep(0.02)
@@ -90,7 +90,6 @@ async def test_a_record_of_another_service_arrives_once_however_often_it_is_deli
     finally:
         await consumer.stop()
         await relay.stop()
-        await redis.aclose()
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+from redis.asyncio import Redis
+
 from control.auth.limits import Limits
 from control.auth.roles.service import ProjectRoles
 from kernel.events import DeploymentCanceled, Envelope, ProjectDeleted, decode
-from kernel.streams import Consumer, OutboxRelay, connect
+from kernel.streams import Consumer, OutboxRelay
 from tests.integration.control.teams.conftest import World
 
 
@@ -88,7 +90,7 @@ async def test_a_closed_team_is_given_no_project(world: World) -> None:
     assert await world.refused(ada, "Projects", "TransferProject", **to) == "TEAM_CLOSED"
 
 
-async def test_with_a_project_goes_all_that_was_given_on_it(world: World, redis_server: str) -> None:
+async def test_with_a_project_goes_all_that_was_given_on_it(world: World, streams: Redis) -> None:
     ada, eve = await world.person("ada"), await world.person("eve")
     project, other = [await world.project(ada, ada.team) for _ in range(2)]
     for one in (project, other):
@@ -96,9 +98,7 @@ async def test_with_a_project_goes_all_that_was_given_on_it(world: World, redis_
         await world.ask(ada, "ProjectMembers", "AddProjectMember", **where, account_id=eve.id, role="VIEWER")
         await world.ask(ada, "Tokens", "CreateProjectToken", **where, role="VIEWER", name="x")
     roles: ProjectRoles = ProjectRoles(world.auth, None, Limits())  # type: ignore[arg-type]  # asks projects nothing here
-    redis = connect(redis_server)
-    await redis.delete("deployments")
-    relay, consumer = OutboxRelay(world.projects, redis), Consumer(redis, "deployments", "auth", "one", roles.apply)
+    relay, consumer = OutboxRelay(world.projects, streams), Consumer(streams, "deployments", "auth", "one", roles.apply)
     relay.start()
     consumer.start()
     try:
@@ -110,7 +110,6 @@ async def test_with_a_project_goes_all_that_was_given_on_it(world: World, redis_
     finally:
         await consumer.stop()
         await relay.stop()
-        await redis.aclose()
     await roles.apply(Envelope(ProjectDeleted(project), key=project))
     await roles.apply(Envelope(DeploymentCanceled("dep_1", other, "production"), key=other))
     assert await world.auth.fetchval("select count(*) from project_members") == 1
