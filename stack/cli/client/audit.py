@@ -10,13 +10,14 @@ import typer
 from stack.cli.client import named, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import reported
+from stack.cli.client.options import Team
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one record a line.")]
 
 
 @reported
 def audit(
-    team: Annotated[str, typer.Option("--team", "-t", help="Its slug or id; default: your personal team.")] = "",
+    team: Team = "",
     project: Annotated[str, typer.Option("--project", "-p", help="Name or id.")] = "",
     actor: Annotated[str, typer.Option(help="Address or id of who did it, or a token's id.")] = "",
     action: Annotated[str, typer.Option(help="How it begins: domain. finds domain.create.")] = "",

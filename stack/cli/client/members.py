@@ -10,9 +10,8 @@ import typer
 from stack.cli.client import named, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import reported
+from stack.cli.client.options import Json, Team
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Team = Annotated[str, typer.Option("--team", "-t", help="Its slug or id; default: your personal team.")]
 Project = Annotated[str, typer.Option("--project", "-p", help="One project instead: its guests and added roles.")]
 Who = Annotated[str, typer.Argument(help="A member's address or id.")]
 RoleName = Annotated[str, typer.Option("--role", "-r", help="OWNER, ADMIN, DEVELOPER or VIEWER.")]
@@ -131,7 +130,7 @@ def join(
 
 
 def _where(api: Api, team: str, project: str) -> tuple[str, ...]:
-    return ("projects", project) if project else ("teams", named.team(api, team)["id"])
+    return ("projects", project) if project else ("teams", named.team_id(api, team))
 
 
 def _offer(invitation: dict[str, Any]) -> str:

@@ -9,8 +9,8 @@ import typer
 from stack.cli.client import named, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import Exit, Failure, reported
+from stack.cli.client.options import Json
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Team = Annotated[str, typer.Argument(help="Its slug or id (tem_…).")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
@@ -63,7 +63,7 @@ def update_team(
     if not body:
         raise Failure("NOTHING_TO_CHANGE", "no change was named", "shipoff teams update --help", Exit.USAGE)
     api = Api()
-    changed = api.patch("teams", named.team(api, team)["id"], body=body)
+    changed = api.patch("teams", named.team_id(api, team), body=body)
     if as_json:
         show.as_json(changed)
         return

@@ -10,8 +10,8 @@ import typer
 from stack.cli.client import show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import Exit, Failure, reported
+from stack.cli.client.options import Json
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Project = Annotated[str, typer.Option("--project", "-p", help="Tokens of this project, which belong to no account.")]
 
 
