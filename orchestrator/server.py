@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import orjson
 
+from kernel.audit import record
 from kernel.authority import Owners, Permission
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row
@@ -77,13 +78,23 @@ class Door(OrchestratorServicer):
 
     async def SteerCanary(self, request: pb.SteerCanaryRequest, context: Any) -> pb.Report:  # noqa: N802
         """Leaves an order for whoever drives the canary."""
-        await self._owners.require(Permission.DEPLOYMENT_UPDATE, request.project_id)
+        team_id = await self._owners.require(Permission.DEPLOYMENT_UPDATE, request.project_id)
         if request.order not in ORDERS:
             raise CANARY_INVALID(f"{request.order[:80]!r} is neither promote nor abort")
         wanted = (request.deployment_id, request.project_id)
-        row = await self._database.fetchrow(SQL["order_canary"], *wanted, request.order)
-        if row is None:
-            raise CANARY_NOT_FOUND(f"the deployment {request.deployment_id[:80]!r} has no canary that runs")
+        async with self._database.transaction() as tx:
+            row = await tx.fetchrow(SQL["order_canary"], *wanted, request.order)
+            if row is None:
+                raise CANARY_NOT_FOUND(f"the deployment {request.deployment_id[:80]!r} has no canary that runs")
+            if team_id:
+                await record(
+                    tx,
+                    "canary.steer",
+                    team_id=team_id,
+                    project_id=request.project_id,
+                    target=request.deployment_id,
+                    after={"order": request.order},
+                )
         return _report(await self._database.fetchrow(SQL["deployment_report"], *wanted))
 
 

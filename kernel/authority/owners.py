@@ -29,23 +29,28 @@ class Owners:
         self._fetch = fetch
         self._known: dict[str, tuple[str, float]] = {}
 
-    async def require(self, permission: Permission, project_id: str) -> None:
+    async def require(self, permission: Permission, project_id: str) -> str:
         """Refuses unless the caller of this call may do something with a project.
 
         Args:
             permission: that is needed.
             project_id: "" is all projects, which only the platform may ask for.
 
+        Returns:
+            The team that owns the project; "" when the platform asks, which need not know.
+
         Raises:
             ShipoffError: PERMISSION_DENIED; NO_SUCH_PROJECT for those who may not see it, and what the projects
                 service says of one that is not there.
         """
         if principal.current().kind is principal.Kind.PLATFORM:
-            return
+            return ""
         if not project_id:
             raise PERMISSION_DENIED("only the platform itself may ask for all projects", hint="")
         hidden = NO_SUCH_PROJECT(f"there is no project {project_id[:80]!r}")
-        require(permission, Resource(await self._team_of(project_id), project_id), hidden=hidden)
+        team_id = await self._team_of(project_id)
+        require(permission, Resource(team_id, project_id), hidden=hidden)
+        return team_id
 
     async def _team_of(self, project_id: str) -> str:
         now = asyncio.get_running_loop().time()

@@ -40,17 +40,17 @@ class RunningDoor(RunningServicer):
 
     async def Scale(self, request: pb.ScaleRequest, context: Any) -> pb.ScaleResponse:  # noqa: N802
         """Sets a process's bounds."""
-        await self._owners.require(Permission.DEPLOYMENT_UPDATE, request.project_id)
+        team_id = await self._owners.require(Permission.DEPLOYMENT_UPDATE, request.project_id)
         bounds = None if request.auto else (request.least, request.most)
         shown = await self._processes.scale(
-            request.project_id, request.environment, request.process, bounds, request.account_id
+            request.project_id, request.environment, request.process, bounds, request.account_id, team_id
         )
         return pb.ScaleResponse(process=_process(shown))
 
     async def Restart(self, request: pb.RestartRequest, context: Any) -> pb.RestartResponse:  # noqa: N802
         """Has all instances replaced."""
-        await self._owners.require(Permission.DEPLOYMENT_UPDATE, request.project_id)
-        count = await self._processes.restart(request.project_id, request.environment, request.account_id)
+        team_id = await self._owners.require(Permission.DEPLOYMENT_UPDATE, request.project_id)
+        count = await self._processes.restart(request.project_id, request.environment, request.account_id, team_id)
         return pb.RestartResponse(instances=count)
 
     async def Exec(  # noqa: N802

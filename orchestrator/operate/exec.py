@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kernel import tasks
+from kernel.audit import record
 from kernel.authority import Owners, Permission
 from kernel.database import Database, load_queries
 from kernel.errors import INVALID_ARGUMENT, define
@@ -64,9 +65,11 @@ class Execs:
             ShipoffError: INVALID_ARGUMENT, EXEC_NO_INSTANCE, EXEC_FAILED, EXEC_ENDED.
         """
         start = await _first(inputs)
-        await self._owners.require(Permission.DEPLOYMENT_UPDATE, start.project_id)
+        team_id = await self._owners.require(Permission.DEPLOYMENT_UPDATE, start.project_id)
         command = _command(start)
         instance_id = await self._choose(start)
+        if team_id:
+            await self._note(start, team_id, instance_id)
         session = await self._instances.exec(instance_id, command)
         watched = _Watched(session, self._limits)
         who = f"{start.account_id or 'nobody'}: {list(start.arguments)} in {instance_id}"
@@ -85,6 +88,16 @@ class Execs:
             await tasks.stop(*helpers)
             await session.close()
             log.info("exec by %s is over: %s", who, watched)
+
+    async def _note(self, start: ExecStart, team_id: str, instance_id: str) -> None:
+        """Before it begins: a command that nobody can be held to is not run. Of its words the first one, as the others
+        may be secrets.
+        """
+        said = {"environment": start.environment, "program": start.arguments[0]}
+        async with self._database.transaction() as tx:
+            await record(
+                tx, "instance.exec", team_id=team_id, project_id=start.project_id, target=instance_id, after=said
+            )
 
     async def _choose(self, start: ExecStart) -> str:
         process = start.process or WEB

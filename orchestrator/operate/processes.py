@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from kernel.audit import record
 from kernel.database import Database, load_queries
 from kernel.database.pool import Row
 from kernel.errors import define
@@ -68,9 +69,19 @@ class Processes:
         return await self._shown(release, rows), rows
 
     async def scale(
-        self, project_id: str, environment: str, process: str, bounds: tuple[int, int] | None, by: str
+        self,
+        project_id: str,
+        environment: str,
+        process: str,
+        bounds: tuple[int, int] | None,
+        by: str,
+        team_id: str = "",
     ) -> Shown:
         """Sets a process's bounds by hand; None gives it back to what the release says.
+
+        Args:
+            by: who asks.
+            team_id: whose audit log hears of it; "" for the platform's own doings.
 
         Raises:
             ShipoffError: NOTHING_RUNS, PROCESS_UNKNOWN, SCALE_INVALID, LIMIT_INSTANCES.
@@ -82,19 +93,25 @@ class Processes:
             check_scale(await self._database.fetchrow(SHARED["newest_limits"], project_id, environment), bounds[1])
         async with self._database.transaction() as tx:
             await set_bounds(tx, project_id, environment, process, bounds, by)
+            if team_id:
+                said = {"environment": environment, "bounds": list(bounds) if bounds else "auto"}
+                await record(tx, "process.scale", team_id=team_id, project_id=project_id, target=process, after=said)
         log.info("%s scales %s of %s/%s to %s", by, process, project_id, environment, bounds or "auto")
         self._look()
         shown, _ = await self.show(project_id, environment)
         return next(one for one in shown if one.process.name == process)
 
-    async def restart(self, project_id: str, environment: str, by: str) -> int:
+    async def restart(self, project_id: str, environment: str, by: str, team_id: str = "") -> int:
         """Has every instance of the live release replaced; returns how many that are.
 
         Raises:
             ShipoffError: NOTHING_RUNS.
         """
         release = await self._known(project_id, environment, "")
-        await self._database.execute(SHARED["ask_restart"], project_id, environment, by)
+        async with self._database.transaction() as tx:
+            await tx.execute(SHARED["ask_restart"], project_id, environment, by)
+            if team_id:
+                await record(tx, "environment.restart", team_id=team_id, project_id=project_id, target=environment)
         log.info("%s restarts %s/%s", by, project_id, environment)
         self._look()
         rows = await self._database.fetch(SQL["shown_instances"], project_id, environment)

@@ -52,6 +52,7 @@ async def test_a_deployments_steps_can_be_followed_on_after_a_break(
         assert second["id"] == "BUILDING/build"
     await driver.live(event)
     await pushing
+    await driver.until(project["id"], event.deployment_id, "LIVE")
     async with driver.http.get(path, headers={**EVENTS, "Last-Event-ID": second["id"]}) as answer:
         rest = [one async for one in events(answer)]
     assert [json.loads(one["data"]).get("state") for one in rest] == ["LIVE", None]

@@ -8,6 +8,7 @@ import pytest
 
 from kernel.authority import Kind, Owners, Principal, Role, become, platform
 from kernel.errors import ShipoffError
+from kernel.events import AuditRecorded, decode
 from kernel.rpc import RpcClient, RpcServer, wire
 from orchestrator.build.plan import BuildPlan
 from orchestrator.build.running import Process, Scaling
@@ -237,6 +238,17 @@ async def refusals(stub: Any, said: str) -> list[str]:
     return found
 
 
+async def audited(shop: Shop, count: int) -> list[AuditRecorded]:
+    """The records on the stream, once there are so many."""
+
+    async def sent() -> bool:
+        return int(await shop.redis.xlen("audit")) >= count
+
+    await until(sent)
+    entries: Any = await shop.redis.xrange("audit")
+    return [data for _, fields in entries if isinstance(data := decode(fields[b"e"]).data, AuditRecorded)]
+
+
 async def typed(stub: Any, *arguments: str) -> None:
     async def inputs() -> AsyncIterator[pb.ExecInput]:
         yield pb.ExecInput(start=pb.ExecStart(**WHERE, arguments=arguments))
@@ -251,3 +263,8 @@ async def test_who_may_not_is_refused_whatever_the_gateway_let_through(shop: Sho
     assert await refusals(stub, "stranger") == ["NO_SUCH_PROJECT"] * 5
     assert await refusals(stub, "viewer") == ["", "", *["PERMISSION_DENIED"] * 3]
     assert await refusals(stub, "owner") == [""] * 5
+    told = await audited(shop, 3)
+    assert [one.action for one in told] == ["process.scale", "environment.restart", "instance.exec"]
+    assert [one.target for one in told[:2]] == ["web", ENVIRONMENT]
+    assert (told[2].action, told[2].after["program"]) == ("instance.exec", "true")
+    assert {(one.team_id, one.project_id, one.actor_id) for one in told} == {("tem_1", PROJECT, "acc_1")}
