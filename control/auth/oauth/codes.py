@@ -40,6 +40,21 @@ class Purpose(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Proven:
+    """Whose session calls, and how it was proven.
+
+    Attributes:
+        account_id: acc_….
+        session_id: ses_….
+        amr: RFC 8176.
+    """
+
+    account_id: str
+    session_id: str
+    amr: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Taken:
     """What a code stood for.
 
@@ -49,6 +64,7 @@ class Taken:
         person: None for a grant.
         account_id: of a grant.
         amr: how the granting session was proven (RFC 8176).
+        granted_by: that session; "" for a person.
     """
 
     purpose: Purpose
@@ -56,6 +72,7 @@ class Taken:
     person: Person | None
     account_id: str
     amr: tuple[str, ...]
+    granted_by: str = ""
 
 
 class Codes:
@@ -66,15 +83,15 @@ class Codes:
 
     async def for_person(self, purpose: Purpose, challenge: str, provider: str, person: Person) -> str:
         """A code for a person whom a provider has proven."""
-        return await self._add(purpose, challenge, {"provider": provider, **asdict(person)}, None, ())
+        return await self._add(purpose, challenge, {"provider": provider, **asdict(person)}, None)
 
-    async def for_account(self, challenge: str, account_id: str, amr: tuple[str, ...]) -> str:
+    async def for_account(self, challenge: str, by: Proven) -> str:
         """A code for a session of an account, whose holder said yes.
 
         Raises:
             ShipoffError: CODE_CHALLENGE_INVALID.
         """
-        return await self._add(Purpose.GRANT, check_challenge(challenge), None, account_id, amr)
+        return await self._add(Purpose.GRANT, check_challenge(challenge), None, by)
 
     async def take(self, code: str, verifier: str, *purposes: Purpose) -> Taken:
         """Uses a code up, in a transaction of its own: it is gone although the exchange fails.
@@ -90,7 +107,12 @@ class Codes:
         told: Mapping[str, Any] = row["person"] or {}
         person = Person(**{name: told[name] for name in Person.__slots__}) if told else None
         return Taken(
-            Purpose(row["purpose"]), told.get("provider", ""), person, row["account_id"] or "", tuple(row["amr"])
+            Purpose(row["purpose"]),
+            told.get("provider", ""),
+            person,
+            row["account_id"] or "",
+            tuple(row["amr"]),
+            row["granted_by"] or "",
         )
 
     async def _add(
@@ -98,13 +120,11 @@ class Codes:
         purpose: Purpose,
         challenge: str,
         person: Mapping[str, Any] | None,
-        account_id: str | None,
-        amr: tuple[str, ...],
+        by: Proven | None,
     ) -> str:
         code = secrets.make()
-        await self._database.execute(
-            SQL["add_code"], secrets.digest(code), purpose, challenge, person, account_id, list(amr), LIFE_S
-        )
+        whose = (None, [], LIFE_S, "") if by is None else (by.account_id, list(by.amr), LIFE_S, by.session_id)
+        await self._database.execute(SQL["add_code"], secrets.digest(code), purpose, challenge, person, *whose)
         return code
 
 

@@ -7,7 +7,6 @@ says where the program is and what it calls itself, because whoever sends somebo
 from __future__ import annotations
 
 import secrets as random
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -15,7 +14,7 @@ from typing import Final
 from control.auth.caller import Client
 from control.auth.limiting.rules import HOUR_S, Rule, network
 from control.auth.limiting.service import Limiter
-from control.auth.oauth.codes import SQL
+from control.auth.oauth.codes import SQL, Proven
 from control.auth.one_time import secret as secrets
 from control.auth.sessions.service import Opened, Sessions
 from kernel.database import Database
@@ -119,20 +118,20 @@ class Devices:
             raise USER_CODE_INVALID("no program waits with this code")
         return Waiting(**row)
 
-    async def answer(self, account_id: str, amr: Sequence[str], user_code: str, *, approve: bool) -> None:
+    async def answer(self, by: Proven, user_code: str, *, approve: bool) -> None:
         """Says yes or no to the program that shows a code.
 
         Args:
-            account_id: who says it.
-            amr: how they proved who they are.
+            by: who says it.
             user_code: as typed.
             approve: yes.
 
         Raises:
             ShipoffError: USER_CODE_INVALID, TOO_MANY_ATTEMPTS.
         """
-        await self._limiter.require(TYPE, account_id)
-        said = await self._database.fetchrow(SQL["answer_device"], clean(user_code), account_id, not approve, list(amr))
+        await self._limiter.require(TYPE, by.account_id)
+        given = by.account_id, not approve, list(by.amr), by.session_id
+        said = await self._database.fetchrow(SQL["answer_device"], clean(user_code), *given)
         if said is None:
             raise USER_CODE_INVALID("no program waits with this code")
 
@@ -150,7 +149,7 @@ class Devices:
         await tx.execute(SQL["end_device"], device_hash)
         if row["refused"]:
             return ACCESS_DENIED("the sign-in was refused")
-        return await self._sessions.open(tx, row["account_id"], client, row["amr"])
+        return await self._sessions.open(tx, row["account_id"], client, row["amr"], row["granted_by"] or "")
 
 
 def clean(user_code: str) -> str:

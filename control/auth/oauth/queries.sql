@@ -8,12 +8,12 @@ delete from oauth_flows where state_hash = $1 and expires_at > now()
 returning browser_hash, provider, purpose, redirect, challenge;
 
 -- name: add_code
-insert into login_codes (code_hash, purpose, challenge, person, account_id, amr, expires_at)
-values ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7));
+insert into login_codes (code_hash, purpose, challenge, person, account_id, amr, expires_at, granted_by)
+values ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7), nullif($8, ''));
 
 -- name: take_code
 delete from login_codes where code_hash = $1 and expires_at > now()
-returning purpose, challenge, person, account_id, amr;
+returning purpose, challenge, person, account_id, amr, granted_by;
 
 -- name: sweep_flows
 delete from oauth_flows where expires_at < now();
@@ -31,7 +31,7 @@ on conflict do nothing returning true;
 
 -- name: hold_device
 -- Of two at once, one waits: a grant is exchanged once.
-select account_id, amr, refused, expires_at <= now() as expired, interval_s,
+select account_id, amr, granted_by, refused, expires_at <= now() as expired, interval_s,
     coalesce(asked_at > now() - make_interval(secs => interval_s), false) as too_soon
 from device_grants where device_hash = $1 for update;
 
@@ -47,7 +47,7 @@ where user_code = $1 and account_id is null and not refused and expires_at > now
 
 -- name: answer_device
 -- A yes is to be fetched within a minute: it outlives the session that said it.
-update device_grants set account_id = case when $3 then null else $2 end, refused = $3, amr = $4,
+update device_grants set account_id = case when $3 then null else $2 end, refused = $3, amr = $4, granted_by = $5,
     expires_at = least(expires_at, now() + interval '60 seconds')
 where user_code = $1 and account_id is null and not refused and expires_at > now()
 returning client;

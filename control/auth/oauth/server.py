@@ -97,8 +97,8 @@ class OAuthServer(OAuthServicer):
 
     async def AnswerDevice(self, request: pb.AnswerDeviceRequest, context: Any) -> pb.AnswerDeviceResponse:
         """By the caller's session."""
-        account_id, amr = await self._sign_in.proven()
-        await self._devices.answer(account_id, amr, request.user_code, approve=request.approve)
+        by = await self._sign_in.proven()
+        await self._devices.answer(by, request.user_code, approve=request.approve)
         return pb.AnswerDeviceResponse()
 
 

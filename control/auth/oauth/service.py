@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from control.auth.caller import Client, signed_in
-from control.auth.oauth.codes import SQL, Codes, Purpose
+from control.auth.oauth.codes import SQL, Codes, Proven, Purpose
 from control.auth.oauth.identities import Identities
 from control.auth.sessions.login import Challenge, Login
+from control.auth.sessions.proof import require_recent
 from control.auth.sessions.service import SESSION_NOT_FOUND, Opened, Sessions
 from kernel.database import Database
 
@@ -37,7 +38,7 @@ class SignIn:
         taken = await self._codes.take(code, verifier, Purpose.SIGN_IN, Purpose.GRANT)
         if taken.purpose is Purpose.GRANT:
             async with self._database.transaction() as tx:
-                return await self._sessions.open(tx, taken.account_id, client, taken.amr)
+                return await self._sessions.open(tx, taken.account_id, client, taken.amr, taken.granted_by)
         account_id = await self._identities.account_of(taken, client)
         return await self._login.finish(account_id, FEDERATED, client)
 
@@ -47,10 +48,9 @@ class SignIn:
         Raises:
             ShipoffError: SESSION_REQUIRED, CODE_CHALLENGE_INVALID.
         """
-        account_id, amr = await self.proven()
-        return await self._codes.for_account(challenge, account_id, amr)
+        return await self._codes.for_account(challenge, await self.proven())
 
-    async def proven(self) -> tuple[str, tuple[str, ...]]:
+    async def proven(self) -> Proven:
         """Whose session calls, and how it was proven.
 
         Raises:
@@ -60,14 +60,15 @@ class SignIn:
         amr = await self._database.fetchval(SQL["amr_of"], who.credential_id, who.account_id)
         if amr is None:
             raise SESSION_NOT_FOUND("the session has ended")
-        return who.account_id, tuple(amr)
+        return Proven(who.account_id, who.credential_id, tuple(amr))
 
     async def link(self, code: str, verifier: str, client: Client) -> None:
         """Links a person to the account of whoever calls; the code came to the page that they began on.
 
         Raises:
-            ShipoffError: SESSION_REQUIRED, CODE_INVALID, IDENTITY_TAKEN.
+            ShipoffError: SESSION_REQUIRED, PROOF_TOO_OLD, CODE_INVALID, IDENTITY_TAKEN.
         """
-        account_id, _ = await self.proven()
+        by = await self.proven()
+        await require_recent(self._database)
         taken = await self._codes.take(code, verifier, Purpose.LINK)
-        await self._identities.link(account_id, taken, client)
+        await self._identities.link(by.account_id, taken, client)

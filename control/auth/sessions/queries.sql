@@ -1,6 +1,16 @@
 -- name: open
 insert into sessions (id, account_id, user_agent, address, amr) values ($1, $2, $3, $4, $5)
-returning extract(epoch from created_at)::float8 as created_s;
+returning extract(epoch from proven_at)::float8 as proven_s;
+
+-- name: open_granted
+-- As old as the proof of the session that granted it, which may have ended since: a page's ends when it has said yes.
+insert into sessions (id, account_id, user_agent, address, amr, proven_at)
+select $1, $2, $3, $4, $5, proven_at from sessions where id = $6 and account_id = $2
+returning extract(epoch from proven_at)::float8 as proven_s;
+
+-- name: is_recent
+select proven_at > now() - make_interval(secs => $3) from sessions
+where id = $1 and account_id = $2 and revoked_at is null;
 
 -- name: crowd_out
 -- An account has so many sessions at most; the longest unused go.
@@ -16,7 +26,7 @@ insert into refresh_tokens (hash, session_id, expires_at) values ($1, $2, now() 
 -- name: find_token
 select t.session_id, t.used_at is not null as used, t.successor_sealed,
     t.used_at > now() - make_interval(secs => $2) as just_used,
-    s.account_id, s.amr, extract(epoch from s.created_at)::float8 as created_s, a.email
+    s.account_id, s.amr, extract(epoch from s.proven_at)::float8 as proven_s, a.email
 from refresh_tokens t join sessions s on s.id = t.session_id join accounts a on a.id = s.account_id
 where t.hash = $1 and t.expires_at > now() and s.revoked_at is null
 for update of t, s;

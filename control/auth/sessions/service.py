@@ -80,14 +80,29 @@ class Sessions:
         self._database, self._keys, self._sealer, self._mails = database, keys, sealer, mails
         self._grace_s = grace_s
 
-    async def open(self, tx: Transaction, account_id: str, client: Client, amr: Sequence[str]) -> Opened:
-        """Opens a session in a transaction of the caller's, who has made sure who it is."""
+    async def open(
+        self, tx: Transaction, account_id: str, client: Client, amr: Sequence[str], granted_by: str = ""
+    ) -> Opened:
+        """Opens a session in a transaction of the caller's, who has made sure who it is.
+
+        Args:
+            granted_by: the session whose holder said yes to it; "" when somebody has just proven who they are.
+
+        Raises:
+            ShipoffError: SESSION_NOT_FOUND when nothing is known any more of the session that granted it.
+        """
         session_id, secret = ids.new("ses"), secrets.make(PREFIX)
-        created_s = await tx.fetchval(SQL["open"], session_id, account_id, client.user_agent, client.address, list(amr))
+        given = session_id, account_id, client.user_agent, client.address, list(amr)
+        if granted_by:
+            proven_s = await tx.fetchval(SQL["open_granted"], *given, granted_by)
+        else:
+            proven_s = await tx.fetchval(SQL["open"], *given)
+        if proven_s is None:
+            raise SESSION_NOT_FOUND("the session that granted this one is unknown")
         await tx.execute(SQL["crowd_out"], account_id, MOST)
         await tx.execute(SQL["add_token"], secrets.digest(secret), session_id, REFRESH_S)
         await note(tx, "session.create", account_id, client, target=session_id, after={"amr": list(amr)})
-        token = await access.make(self._keys, account_id, session_id, amr, created_s)
+        token = await access.make(self._keys, account_id, session_id, amr, proven_s)
         return Opened(session_id, account_id, token, secret)
 
     async def refresh(self, secret: str, client: Client) -> Opened:
@@ -110,7 +125,7 @@ class Sessions:
                 await self._copied(tx, row, client)
         if not successor:
             raise REFRESH_TOKEN_REUSED("the refresh token was used before; its session is ended")
-        token = await access.make(self._keys, row["account_id"], row["session_id"], row["amr"], row["created_s"])
+        token = await access.make(self._keys, row["account_id"], row["session_id"], row["amr"], row["proven_s"])
         return Opened(row["session_id"], row["account_id"], token, successor)
 
     async def list(self, account_id: str) -> list[Session]:

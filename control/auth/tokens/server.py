@@ -24,7 +24,7 @@ class TokensServer(TokensServicer):
         self._tokens = tokens
 
     async def CreateAccountToken(self, request: pb.CreateAccountTokenRequest, context: Any) -> pb.NewToken:
-        """By a session, or by a token that may."""
+        """By a session whose holder has lately signed in, or by a token that may."""
         account_id = _own(Permission.TOKEN_CREATE)
         if request.project_id:
             _require(Permission.PROJECT_READ, request)

@@ -10,6 +10,7 @@ from control.auth import limits as limit
 from control.auth.audit.record import record
 from control.auth.limits import Limits
 from control.auth.owned import Owned
+from control.auth.sessions.proof import require_recent
 from control.auth.standing import require_rank
 from control.auth.tokens import secret as secrets
 from control.auth.tokens.rules import Wanted, check, check_within
@@ -150,6 +151,7 @@ async def issue(tx: Transaction, account_id: str | None, wanted: Wanted) -> NewT
 
 
 async def _check_maker(tx: Transaction, wanted: Wanted) -> None:
+    await require_recent(tx)
     who = current()
     ends = await tx.fetchval(SQL["ends"], who.credential_id) if who.credential_id else None
     check_within(wanted, who, ends)

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from control.auth.limits import Limits
 from control.auth.oauth.parts import OAuth
 from control.auth.oauth.settings import OAuthSettings
+from control.auth.tokens.rules import Wanted
+from control.auth.tokens.service import Tokens
 from kernel.authority import Principal, acting_as
 from kernel.errors import ShipoffError
 from proto.auth.v1 import accounts_pb2, oauth_pb2, sessions_pb2, two_factor_pb2
@@ -82,3 +85,25 @@ async def test_codes_that_turn_the_second_factor_on_are_counted_too(rig: Rig) ->
                 await rig.factor.ConfirmTwoFactor(guess, NO_CONTEXT)
             said.append(caught.value.code)
     assert said == ["TWO_FACTOR_CODE_INVALID"] * 10 + ["TOO_MANY_ATTEMPTS"] * 5
+
+
+async def test_a_copied_session_cannot_be_turned_into_something_that_stays(rig: Rig) -> None:
+    await rig.join()
+    copied, _ = await rig.session()
+    await rig.database.execute("update sessions set proven_at = proven_at - interval '61 minutes'")
+    server = OAuth(OAuthSettings(), rig.database, rig.people).server
+    nothing: Any = None  # is owned by these tokens, so nobody is asked
+    tokens = Tokens(rig.database, nothing, Limits())
+    with acting_as(copied):
+        code = (await server.GrantCode(oauth_pb2.GrantCodeRequest(challenge=CHALLENGE), NO_CONTEXT)).code
+    wanted = oauth_pb2.ExchangeCodeRequest(code=code, verifier=VERIFIER, client=CLIENT)
+    granted = (await server.ExchangeCode(wanted, NO_CONTEXT)).tokens
+    for who in (copied, await rig.principal(granted.access_token)):  # a new session is as old as what granted it
+        with acting_as(who):
+            link = oauth_pb2.LinkIdentityRequest(code=code, verifier=VERIFIER, client=CLIENT)
+            for refused in (server.LinkIdentity(link, NO_CONTEXT), tokens.create(who.account_id, Wanted("for ever"))):
+                with pytest.raises(ShipoffError, match="PROOF_TOO_OLD"):
+                    await refused
+    fresh, _ = await rig.session()
+    with acting_as(fresh):
+        assert (await tokens.create(fresh.account_id, Wanted("for years"))).secret.startswith("shp_")
