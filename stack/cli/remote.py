@@ -14,6 +14,7 @@ from stack.cli.client import (
     env,
     environments,
     explain,
+    folder,
     hooks,
     limits,
     login,
@@ -39,7 +40,8 @@ def register(app: typer.Typer) -> None:
     app.command("login")(login.login)
     app.command("logout")(login.logout)
     app.command("frameworks")(environments.frameworks)
-    app.command("link")(commands.link_folder)
+    app.command("init")(folder.init)
+    app.command("link")(folder.link_folder)
     app.command("deploy")(deploy.deploy)
     app.command("deployments")(commands.deployments)
     app.command("cancel")(cancel.cancel)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from stack.cli.client import access, git, link, session, show
+from stack.cli.client import access, link, named, session, show
 from stack.cli.client.api import Api
 from stack.cli.client.failures import Exit, Failure, reported
-from stack.cli.client.options import Json
+from stack.cli.client.options import Json, Team
 
 Project = Annotated[str | None, typer.Argument(help="Name; default: what this folder is linked to.")]
 RECONNECT_S: Final = 60.0  # how long `logs -f` tries to go on after the platform was lost
@@ -30,9 +29,11 @@ def create_project(
     output: Annotated[str, typer.Option(help="Folder of static output.")] = "",
     health: Annotated[str, typer.Option(help="Path of the health check.")] = "",
     branch: Annotated[str, typer.Option(help="Production branch.")] = "",
+    team: Team = "",
     as_json: Json = False,
 ) -> None:
     """Makes a project; what is left out is detected."""
+    api = Api()
     body = {
         "name": name,
         "framework": framework,
@@ -43,8 +44,8 @@ def create_project(
         "output_dir": output,
         "health_path": health,
         "production_branch": branch,
+        **({"team": named.team_id(api, team)} if team else {}),
     }
-    api = Api()
     made = api.post("projects", body=body)
     if as_json:
         show.as_json(made)
@@ -80,24 +81,6 @@ def delete_project(
         raise Failure("NOT_DELETED", "that is another name; nothing was deleted", status=Exit.USAGE)
     api.delete("projects", name)
     print(f"{name} is deleted")
-
-
-@reported
-def link_folder(
-    name: Annotated[str, typer.Argument(help="Project.")],
-    remote: Annotated[bool, typer.Option(help="In a repository, also add a git remote `shipoff`.")] = True,
-) -> None:
-    """Remembers a project for this folder, and lets `git push shipoff` work in it."""
-    api, folder = Api(), Path.cwd()
-    project = api.get("projects", name)
-    print(f"{link.remember(project['name'], folder)} names {project['name']}")
-    if remote and git.attempt(folder, "rev-parse", "--is-inside-work-tree").stdout.strip() == "true":
-        url = api.git_url(project["name"])
-        if git.attempt(folder, "remote", "set-url", "shipoff", url).returncode != 0:
-            git.run(folder, "remote", "add", "shipoff", url)
-        # git asks this command for the password, so the token stays in one place
-        git.run(folder, "config", f"credential.{api.who.url}.helper", "!shipoff git-credential")
-        print(f"git push shipoff {project['production_branch']} deploys it")
 
 
 @reported

@@ -289,3 +289,17 @@ async def test_git_push_works_in_a_linked_repository(plane: Plane, driver: Drive
     assert f"password={plane.token}" in mine.out
     other = await cli.run("git-credential", "get", stdin=asked.format("evil.example"))
     assert (other.status, other.out) == (0, "")
+
+
+async def test_a_folder_becomes_a_project_of_a_team(plane: Plane, driver: Driver, cli: Cli, tmp_path: Path) -> None:
+    slug = f"crew-{ids.new('tem')[-12:]}"
+    team = await driver.call("POST", "/v1/teams", {"name": "Crew", "slug": slug}, 201)
+    work = Work.begin(tmp_path / f"My Shop_{slug[-4:]}", plane)
+    made = json.loads(await cli.ok("init", "--team", slug, "--json", folder=work.folder))
+    assert (made["name"], made["team_id"]) == (f"my-shop-{slug[-4:]}", team["id"])
+    assert made["name"] in (work.folder / ".shipoff.toml").read_text()
+    assert work.ok("remote", "get-url", "shipoff").endswith(f"/git/{made['name']}.git")
+    again = await cli.run("init", folder=work.folder)
+    assert (again.status, "ALREADY_LINKED" in again.out) == (2, True)
+    other = json.loads(await cli.ok("projects", "create", f"p{slug[-10:]}", "--team", team["id"], "--json"))
+    assert other["team_id"] == team["id"]
