@@ -12,6 +12,7 @@ up: setup  ## the whole platform on this machine: make up ARGS="--detach --dir D
 
 test: setup  ## unit, integration (real servers) and e2e tests: make test ARGS="tests/unit -x"
 	@$(PY) -m stack.runtimes || echo "tests: no PHP, so its example is skipped" >&2
+	@$(PY) -m tests.npm.modules
 	@$(PY) -m pytest $(ARGS)
 	@[ -n "$(ARGS)" ] || SHIPOFF_ROUTER_PURE=1 $(PY) -m pytest -q tests/unit/router tests/integration/router
 

@@ -1,4 +1,4 @@
-"""Installs them as pinned, once, when the first test asks."""
+"""Installs them as pinned, once: `make test` does before it begins, else the first test that asks."""
 
 from __future__ import annotations
 
@@ -29,3 +29,7 @@ def modules() -> Path:
             )  # fmt: skip
             stamp.write_text(wanted)
     return folder
+
+
+if __name__ == "__main__":
+    modules()  # before the tests, whose time it would be taken from
