@@ -18,7 +18,9 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def redis(redis_url: str) -> AsyncIterator[Redis]:
-    client = connect(redis_url)
+async def redis(redis_server: str) -> AsyncIterator[Redis]:
+    """Empty, and apart from the database from which a control plane that other tests started takes events."""
+    client = connect(f"{redis_server}{'&' if '?' in redis_server else '?'}db=2")
+    await client.flushdb()
     yield client
     await client.aclose()
