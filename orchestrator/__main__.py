@@ -45,7 +45,7 @@ from orchestrator.logs import LogClient
 from orchestrator.operate.door import RunningDoor
 from orchestrator.operate.exec import ExecLimits, Execs
 from orchestrator.operate.processes import Processes
-from orchestrator.operate.sealing import SealingDoor
+from orchestrator.operate.sealing import sealing
 from orchestrator.operate.usage import Meter
 from orchestrator.patience import Patience
 from orchestrator.release.canary import Canary
@@ -180,7 +180,7 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
         server.add(add_RunningServicer_to_server, running)
         server.add(add_OrchestratorServicer_to_server, Door(database, owners))
         server.add(add_ExplainServicer_to_server, ExplainDoor(database, redis, owners))
-        server.add(add_SealingServicer_to_server, SealingDoor(database, sealer))
+        server.add(add_SealingServicer_to_server, sealing(database, sealer))
         await server.start()
         stack.push_async_callback(server.stop)
 

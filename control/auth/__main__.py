@@ -13,7 +13,7 @@ from control.auth.oauth.settings import OAuthSettings
 from control.auth.owned import Owned
 from control.auth.people import People
 from control.auth.roles.service import ProjectRoles
-from control.auth.sealing import SealingServer
+from control.auth.sealing import sealing
 from control.auth.settings import AuthSettings
 from kernel.authority import Border
 from kernel.authority.border import Jwks
@@ -44,7 +44,7 @@ async def main(stop: asyncio.Event) -> None:
     people.serve(server)
     for add, servicer in doors(database, keys, owned, people.mails, people.limiter, limits):
         server.add(add, servicer)
-    server.add(add_SealingServicer_to_server, SealingServer(database, sealer))
+    server.add(add_SealingServicer_to_server, sealing(database, sealer))
     oauth = OAuth(OAuthSettings.from_process("auth"), database, people)
     oauth.serve(server)
     log = AuditLog(database, settings.audit_days)

@@ -17,7 +17,7 @@ from control.projects.limits.running import RunningLimits
 from control.projects.previews.expiry import Expiry
 from control.projects.previews.service import PreviewLimits, Previews
 from control.projects.repositories.part import RepositoryPart
-from control.projects.sealing import SealingServer
+from control.projects.sealing import sealing
 from control.projects.server import ProjectsServer
 from control.projects.settings import ProjectsSettings
 from control.projects.teams.server import OwningTeamsServer
@@ -64,7 +64,7 @@ async def main(stop: asyncio.Event) -> None:  # noqa: PLR0915 - the order of sta
     server.add(add_LimitsServicer_to_server, plans.server)
     server.add(add_EnvVarsServicer_to_server, EnvServer(database, sealer, limits))
     server.add(add_EnvironmentsServicer_to_server, EnvironmentsServer(database, sealer))
-    server.add(add_SealingServicer_to_server, SealingServer(database, sealer))
+    server.add(add_SealingServicer_to_server, sealing(database, sealer))
     domains = DomainsPart(database, settings, auth)
     server.add(add_DomainsServicer_to_server, domains.server)
     server.add(add_OwningTeamsServicer_to_server, OwningTeamsServer(database))

@@ -9,11 +9,14 @@ from typing import Any
 import aiohttp
 
 from kernel import ids
+from kernel.authority import Role
+from kernel.events import DeploymentRequested
 from proto.projects.v1 import projects_pb2
 from tests.integration.control.driver import Driver, Plane
+from tests.integration.control.security.world import HOOK_URL, account
 
 COUNTED = re.compile(r"^shipoff_database_statements_total (\S+)$", re.MULTILINE)
-SERVICES = ("auth", "projects", "orchestrator")
+SERVICES = ("auth", "projects", "orchestrator", "logsink")
 MANY = 12
 RELAY = 4  # statements with which the outbox of a change is sent, whenever that is
 
@@ -39,6 +42,17 @@ CALLS = [
     Call("GET", "/v1/projects/{project}/releases"),
     Call("GET", "/v1/projects/{project}/processes"),
     Call("GET", "/v1/projects/{project}/previews"),
+    Call("GET", "/v1/projects/{project}/domains"),
+    Call("GET", "/v1/projects/{project}/hooks"),
+    Call("GET", "/v1/projects/{project}/logs?tail=20"),
+    Call("GET", "/v1/projects/{project}/members"),
+    Call("GET", "/v1/projects/{project}/tokens"),
+    Call("GET", "/v1/teams"),
+    Call("GET", "/v1/teams/{team}/members"),
+    Call("GET", "/v1/teams/{team}/invitations"),
+    Call("GET", "/v1/teams/{team}/hooks"),
+    Call("GET", "/v1/teams/{team}/audit"),
+    Call("GET", "/v1/teams/{team}/limits"),
 ]
 
 
@@ -58,39 +72,65 @@ async def spent(plane: Plane, driver: Driver, call: Call, places: dict[str, str]
     seen = []
     for _ in range(6):
         before = await counted(plane)
-        await driver.call(call.method, call.path.format(**places), call.body)
+        async with driver.http.request(call.method, call.path.format(**places), json=call.body) as answer:
+            assert answer.status == 200, await answer.text()
+            await answer.read()
         after = await counted(plane)
         seen.append({name: after[name] - before[name] for name in SERVICES})
     return {name: min(one[name] for one in seen) for name in SERVICES}
 
 
-async def filled(driver: Driver, count: int) -> dict[str, str]:
-    """A project with so many of everything."""
-    project = await driver.project(env={f"NAME_{number}": "x" for number in range(count)})
+async def filled(plane: Plane, driver: Driver, count: int) -> dict[str, str]:
+    """A team and a project with so many of everything."""
+    slug = f"q{ids.new('tem')[-16:]}"
+    team = (await driver.call("POST", "/v1/teams", {"name": "Count", "slug": slug}, 201))["id"]
+    env = {f"NAME_{number}": "x" for number in range(count)}
+    project = (await driver.project(env=env, team=team))["id"]
     deployment = ""
     for number in range(count):
-        made = await driver.projects.CreateDeployment(
-            projects_pb2.CreateDeploymentRequest(
-                deployment_id=ids.new("dep"),
-                project_id=project["id"],
-                environment=f"preview/b{number % 8}" if number % 2 else "production",
-                commit="a" * 40,
-                ref="refs/deployments/x",
-            )
-        )
-        deployment = made.id
-    return {"project": project["id"], "deployment": deployment}
+        deployment = (await driver.projects.CreateDeployment(wanted(project, number))).id
+        event = DeploymentRequested(deployment, project, "production")
+        await driver.log(event, *(f"line {number}.{line}" for line in range(5)))
+        account_id, _ = await account(plane, team, Role.VIEWER)
+        at = f"/v1/projects/{project}"
+        await driver.call("POST", f"{at}/members", {"account": account_id, "role": "VIEWER"}, 201)
+        await driver.call("POST", f"{at}/tokens", {"name": f"t{number}", "role": "VIEWER"}, 201)
+        await driver.call("POST", f"{at}/domains", {"name": f"d{number}-{slug}.test"}, 201)
+        invited = {"email": f"{number}-{slug}@example.org", "role": "VIEWER"}
+        await driver.call("POST", f"/v1/teams/{team}/invitations", invited, 201)
+        for owner in (at, f"/v1/teams/{team}"):
+            await driver.call("POST", f"{owner}/hooks", {"kind": "webhook", "target": HOOK_URL}, 201)
+    return {"project": project, "deployment": deployment, "team": team}
+
+
+def wanted(project_id: str, number: int) -> projects_pb2.CreateDeploymentRequest:
+    return projects_pb2.CreateDeploymentRequest(
+        deployment_id=ids.new("dep"),
+        project_id=project_id,
+        environment=f"preview/b{number % 8}" if number % 2 else "production",
+        commit="a" * 40,
+        ref="refs/deployments/x",
+    )
 
 
 async def test_statements_do_not_grow_with_what_there_is(plane: Plane, driver: Driver) -> None:
-    few = await filled(driver, 1)
+    few = await filled(plane, driver, 1)
     little = [(call, await spent(plane, driver, call, few)) for call in CALLS]
     for _ in range(MANY):
         await driver.project()
-    many = await filled(driver, MANY)
+    many = await filled(plane, driver, MANY)
     for call, before in little:
-        after = await spent(plane, driver, call, many)
-        print(f"{call.method} {call.path}: {after}")
         slack = 0 if call.method == "GET" else RELAY
-        assert all(after[name] <= before[name] + slack for name in SERVICES), call
+        most = {name: before[name] + slack for name in SERVICES}
+        after = await spent(plane, driver, call, many)
+        for _ in range(4):  # what the services do by themselves may come in between each time
+            if within(after, most):
+                break
+            after = await spent(plane, driver, call, many)
+        print(f"{call.method} {call.path}: {after}")
+        assert within(after, most), call
         assert sum(after.values()) <= 20
+
+
+def within(found: dict[str, float], most: dict[str, float]) -> bool:
+    return all(found[name] <= most[name] for name in SERVICES)

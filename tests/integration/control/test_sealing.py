@@ -10,7 +10,7 @@ import pytest
 from control.auth.sealing import TABLES as AUTH
 from control.projects.env.server import EnvServer
 from control.projects.sealing import TABLES as PROJECTS
-from control.projects.sealing import SealingServer
+from control.projects.sealing import sealing
 from control.projects.server import ProjectsServer
 from kernel.authority import Kind, Principal, Role, acting_as
 from kernel.database import Database, migrate
@@ -59,7 +59,7 @@ async def test_variables_come_under_the_new_key_and_open_without_the_old_one(
         )
         await env_server.SetEnv(change, NO_CONTEXT)
     new = base64.b64encode(bytes(range(32))).decode()
-    ring = SealingServer(database, Sealer(f"new:{new},old:{env_key}"))
+    ring = sealing(database, Sealer(f"new:{new},old:{env_key}"))
     told = [one async for one in ring.Reseal(sealing_pb2.ResealRequest(), NO_CONTEXT)]
     counts = {one.table: (one.resealed, one.broken, list(one.keys)) for one in told}
     assert counts["env_vars.sealed"] == (6, 0, ["new", "old"])
@@ -73,4 +73,4 @@ async def test_variables_come_under_the_new_key_and_open_without_the_old_one(
 async def test_nobody_but_the_platform_may_ask(database: Database, sealer: Sealer) -> None:
     owner = Principal(Kind.SESSION, account_id="acc_a", teams={"tem_a": Role.OWNER})
     with acting_as(owner), pytest.raises(ShipoffError, match="PERMISSION_DENIED"):
-        await anext(SealingServer(database, sealer).Reseal(sealing_pb2.ResealRequest(), NO_CONTEXT))
+        await anext(sealing(database, sealer).Reseal(sealing_pb2.ResealRequest(), NO_CONTEXT))

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pyotp
 import pytest
 
-from control.auth.sealing import SealingServer
+from control.auth.sealing import sealing
 from kernel.authority import Principal, acting_as, platform
 from kernel.errors import ShipoffError
 from kernel.sealing import Sealer
@@ -243,7 +243,7 @@ async def test_a_change_of_the_sealing_key_takes_second_factors_and_waiting_mail
     fresh = base64.b64encode(secrets.token_bytes(32)).decode()
     ring = Sealer(f"new:{fresh},old:{rig.settings.seal_key}")
     with acting_as(platform("test")):
-        told = [one async for one in SealingServer(rig.database, ring).Reseal(sealing_pb2.ResealRequest(), NO_CONTEXT)]
+        told = [one async for one in sealing(rig.database, ring).Reseal(sealing_pb2.ResealRequest(), NO_CONTEXT)]
     assert {one.table: one.resealed for one in told} == {
         "signing_keys.private_sealed": 1, "two_factor.secret_sealed": 1, "mails.sealed": 1,
     }  # fmt: skip
